@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading and writing guest-physical memory. Typed access: a page-map TLB hit is index, compare, load
+ * or store. Everything else (miss, page crossing, MMIO, handler, watch, ROM) is one call to the slow path.
+ *
+ * Guest values are little-endian, host values plain integers. Aligned typed accesses are single host accesses.
+ * Addresses nobody registered read all ones and swallow writes.
+ */
+#pragma once
+
+#include "memsys/pgm.h"
+
+#include <string.h>
+
+/* Layout of the page-map TLB (memsys/tlb-access.h); here only because hits are inlined. */
+#include "memsys/tlb-access.h"
+
+/*
+ * pgm_read_uN_as: the value; all ones if nothing answers or a device refuses.
+ * pgm_write_uN_as: MEM_OK (also when a write vanished), MEM_ERR_NO_MEMORY, MEM_ERR_BALLOONED,
+ *   MEM_ERR_BUS_ERROR.
+ * The variants without _as name MEM_ORIGIN_DEVICE.
+ */
+static inline uint8_t pgm_read_u8_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
+static inline uint16_t pgm_read_u16_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
+static inline uint32_t pgm_read_u32_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
+static inline uint64_t pgm_read_u64_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
+static inline MemStatus pgm_write_u8_as(Pgm *pgm, GPhys gpa, uint8_t value, MemOrigin origin);
+static inline MemStatus pgm_write_u16_as(Pgm *pgm, GPhys gpa, uint16_t value, MemOrigin origin);
+static inline MemStatus pgm_write_u32_as(Pgm *pgm, GPhys gpa, uint32_t value, MemOrigin origin);
+static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, MemOrigin origin);
+
+/**
+ * pgm_bus_read, pgm_bus_write:
+ * @size: 1 to 8 bytes, any alignment
+ *
+ * The slow path by itself: one access as a CPU or device makes it, with every rule applied (watches, handlers,
+ * the access sizes of MMIO). A CPU's caught accesses come here. Does not fill the page-map TLB for pages that must
+ * be caught.
+ *
+ * Returns: MEM_OK or the reason; a failed read leaves all ones in @ret_value
+ */
+MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uint64_t *ret_value);
+MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemOrigin origin);
+
+/**
+ * pgm_read, pgm_write:
+ * @len: bytes; 0 does nothing; @gpa + @len - 1 must not wrap
+ *
+ * Bulk access; each byte is touched once, in address order; cost per run of pages. Writes to ballooned
+ * pages are dropped; zeros written over a whole ZERO page allocate nothing.
+ *
+ * Returns: MEM_OK, or the first failure (the rest of a read is then all ones, the rest of a write not done)
+ */
+MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origin);
+MemStatus pgm_write(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len, MemOrigin origin);
+MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin origin);
+
+/* Copies as if through a buffer: the ranges may overlap. */
+MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origin);
+
+/**
+ * pgm_peek, pgm_poke:
+ *
+ * A debugger's access: MMIO and handlers are never called (their bytes read as 0xFF, writes to them are refused),
+ * watches do not fire. pgm_poke() writes into the image of a ROM page as the bytes that are visible now.
+ *
+ * Returns: MEM_OK; MEM_ERR_RESERVED if some bytes lie in MMIO, MEM_ERR_UNASSIGNED if some lie nowhere
+ */
+MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len);
+MemStatus pgm_poke(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pgm: one machine's guest-physical memory. Every guest page has a type, a state and an owner; host
+ * memory appears when a page is first written.
+ *
+ * A Pgm belongs to the thread that runs its machine. Set-up calls take a GError ** and either succeed
+ * whole or change nothing; calls made while a guest runs return a MemStatus and never allocate from
+ * the C heap.
+ *
+ * The parts, in the order an access meets them: memsys/access.h (typed and bulk access),
+ * memsys/cpu_port.h (a CPU's fills), memsys/rom.h, memsys/mmio.h, memsys/mmio2.h,
+ * memsys/handler.h, memsys/watch.h.
+ *
+ * Source: VirtualBox's PGM as restated in the project's notes; 8-byte records in untouched memory and
+ * overlays that keep the RAM beneath are ours.
+ */
+#pragma once
+
+#include "memsys/gmm.h"
+#include "memsys/status.h"
+#include "memsys/types.h"
+
+#include <glib.h>
+
+typedef struct Pgm Pgm;
+
+/* What a page is. */
+typedef enum PgmPageType {
+    PGM_PAGE_RAM,
+    PGM_PAGE_MMIO2,
+    PGM_PAGE_MMIO2_ALIAS, /* an MMIO2 page shown inside an MMIO range */
+    PGM_PAGE_ROM,
+    PGM_PAGE_ROM_SHADOW, /* the RAM behind a ROM page */
+    PGM_PAGE_MMIO,
+    PGM_N_PAGE_TYPES
+} PgmPageType;
+
+/* What stands behind it. */
+typedef enum PgmPageState {
+    PGM_PAGE_ZERO,      /* reads the zero page, owns nothing */
+    PGM_PAGE_ALLOCATED, /* a private page, written freely */
+    PGM_PAGE_WRITE_MONITORED,
+    PGM_PAGE_SHARED, /* a page of several machines; the first write copies */
+    PGM_PAGE_BALLOONED,
+    PGM_N_PAGE_STATES
+} PgmPageState;
+
+/* The strongest handler on a page; order matters, registration only raises it. */
+typedef enum PgmHandlerState {
+    PGM_HANDLER_NONE,
+    PGM_HANDLER_DISABLED, /* temporarily off for this page; CPUs still treat it as armed */
+    PGM_HANDLER_WRITE,
+    PGM_HANDLER_ALL,
+} PgmHandlerState;
+
+typedef struct PgmConfig {
+    const char *name;     /* copied; for messages; %NULL is "machine" */
+    GmmPolicy policy;     /* reservations: overcommit by default */
+    unsigned tlb_slots;   /* page-map TLB size, a power of two up to 65536; 0 takes 1024 */
+} PgmConfig;
+
+/* Counted per page; memsys' checker recounts them. all = private + shared + zero + pure_mmio. */
+typedef struct PgmPageCounts {
+    uint64_t all;
+    uint64_t private_pages; /* ALLOCATED or WRITE_MONITORED, any type */
+    uint64_t shared;
+    uint64_t zero; /* BALLOONED included */
+    uint64_t pure_mmio;
+    uint64_t monitored; /* within private */
+    uint64_t ballooned; /* within zero */
+    uint64_t written;   /* pages with the written bit */
+} PgmPageCounts;
+
+/* Events since creation or pgm_reset_stats(). */
+typedef struct PgmStats {
+    PgmPageCounts pages;
+    uint64_t handy_pages;         /* in stock now */
+    uint64_t handy_refills;
+    uint64_t replaced_zero;       /* ZERO -> ALLOCATED */
+    uint64_t replaced_shared;     /* SHARED -> ALLOCATED */
+    uint64_t unmonitored;         /* WRITE_MONITORED -> ALLOCATED by a write */
+    uint64_t tlb_fills;           /* page-map TLB misses that filled a slot */
+    uint64_t tlb_flushes;         /* whole */
+    uint64_t tlb_flushed_pages;   /* single entries */
+    uint64_t range_cache_hits;
+    uint64_t range_cache_misses;
+    uint64_t cpu_fills;           /* pgm_cpu_fill() calls */
+    uint64_t cpu_fills_catch;     /* of these: answered "catch" */
+    uint64_t code_pages;          /* pages that became executed */
+    uint64_t rom_protect_calls;
+    uint64_t rom_switched_pages;  /* page protections that really changed */
+    uint64_t rom_writes_ignored;
+    uint64_t rom_writes_shadow;
+    uint64_t mmio_reads;
+    uint64_t mmio_writes;
+    uint64_t handler_calls;
+    uint64_t watch_hits;
+    uint64_t unassigned_reads;
+    uint64_t unassigned_writes;
+    uint64_t bulk_read_bytes;
+    uint64_t bulk_write_bytes;
+} PgmStats;
+
+/* One range of the map, as pgm_range_get() reports it. */
+typedef enum PgmRangeKind {
+    PGM_RANGE_RAM,
+    PGM_RANGE_ROM,
+    PGM_RANGE_MMIO,
+    PGM_RANGE_MMIO2
+} PgmRangeKind;
+
+typedef struct PgmRangeInfo {
+    GPhys start;
+    uint64_t len; /* bytes */
+    PgmRangeKind kind;
+    const char *description; /* valid until the range goes */
+    const char *owner;       /* likewise; "" for RAM */
+    bool over_ram;           /* an overlay: RAM lies beneath */
+    bool shadowed;           /* ROM with RAM behind */
+} PgmRangeInfo;
+
+/* Everything about one page, for info items and reports. */
+typedef struct PgmPageInfo {
+    PgmPageType type;
+    PgmPageState state;
+    PgmHandlerState handler;
+    PageId id;
+    bool written;
+    bool executed;
+    PgmRangeInfo range;
+} PgmPageInfo;
+
+/**
+ * pgm_new:
+ * @gmm: must outlive the machine
+ * @config: (nullable): defaults for all
+ *
+ * Returns: (transfer full): a machine with no ranges, or %NULL
+ */
+Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error);
+
+/**
+ * pgm_free:
+ * @pgm: (nullable)
+ *
+ * Gives every page back. CPUs must have been detached (asserted).
+ */
+void pgm_free(Pgm *pgm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pgm, pgm_free)
+
+Gmm *pgm_gmm(const Pgm *pgm);
+const char *pgm_name(const Pgm *pgm);
+
+/**
+ * pgm_ram_register:
+ * @start, @len: page aligned, @len > 0, no byte at or above 2^52
+ * @description: copied
+ *
+ * All pages start ZERO. O(log ranges): the record array is untouched memory.
+ *
+ * Returns: MEM_OK; MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_CONFLICT (the message names the
+ *   range in the way), MEM_ERR_DECLINED, MEM_ERR_HOST_MEMORY; nothing changes on error
+ */
+MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *description,
+                           GError **error);
+
+/**
+ * pgm_reset:
+ *
+ * What memory does at a hard reset of the machine: RAM to zero (pages go back to GMM), ballooned
+ * pages to ZERO, every shadowed ROM to read-ROM/ignore-writes with its shadow dropped, disabled handlers
+ * armed again. MMIO2 keeps its bytes: its device clears it.
+ */
+void pgm_reset(Pgm *pgm);
+
+/**
+ * pgm_ensure_handy:
+ *
+ * Refills the stock of handy pages if it is at or below 32. The run loop calls it between blocks;
+ * writes refill at 8 by themselves. After MEM_ERR_NO_MEMORY the machine can go on once this succeeds.
+ *
+ * Returns: MEM_OK or MEM_ERR_NO_MEMORY
+ */
+MemStatus pgm_ensure_handy(Pgm *pgm);
+
+/* Ranges in address order, overlays where they lie instead of what they cover. */
+unsigned pgm_range_count(const Pgm *pgm);
+bool pgm_range_get(const Pgm *pgm, unsigned index, PgmRangeInfo *ret_info);
+
+/**
+ * pgm_page_query:
+ *
+ * Returns: false for an address nothing is registered at
+ */
+bool pgm_page_query(Pgm *pgm, GPhys gpa, PgmPageInfo *ret_info);
+
+/**
+ * pgm_describe:
+ * @gpa: any address
+ *
+ * Returns: (transfer full): one line that says what lies there, for reports
+ */
+char *pgm_describe(Pgm *pgm, GPhys gpa);
+
+/* The map as text, one line a run of pages of equal type, state and handler. */
+void pgm_print_map(Pgm *pgm, GString *text);
+
+void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats);
+void pgm_reset_stats(Pgm *pgm);
+
+/**
+ * pgm_verify:
+ * @report: (nullable): each violation is appended as one line
+ *
+ * Recomputes the rules of ranges, page records, counters, handlers, ROM, MMIO2 and the page-map TLB
+ * from scratch. O(pages with a touched record).
+ *
+ * Returns: the number of violations, 0 when sound
+ */
+unsigned pgm_verify(Pgm *pgm, GString *report);
+
+/**
+ * pgm_set_unassigned_hook:
+ * @hook: (nullable): called for each access that no range answers, after the fact (reads gave all
+ *   ones, writes vanished)
+ */
+typedef void (*PgmUnassignedHook)(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access,
+                                  MemOrigin origin, void *user);
+void pgm_set_unassigned_hook(Pgm *pgm, PgmUnassignedHook hook, void *user);
+
+const char *pgm_page_type_name(PgmPageType type);
+const char *pgm_page_state_name(PgmPageState state);

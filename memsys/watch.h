@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Watches: observers of physical ranges. They own nothing, any number may overlap each other, handlers, ROM
+ * and MMIO; byte-exact. Watchpoints, forbidden ranges, redzones and traces are watches.
+ *
+ * A CPU's store or load to a watched page is caught (memsys/cpu_port.h), so unwatched pages pay nothing.
+ */
+#pragma once
+
+#include "memsys/pgm.h"
+
+typedef struct PgmWatch PgmWatch;
+
+typedef struct PgmWatchHit {
+    GPhys gpa;       /* first byte accessed, which may lie before the watched range */
+    uint32_t len;    /* bytes of the access; a bulk access reports page by page */
+    uint64_t value;  /* read or written, little-endian; for len > 8 the first eight bytes */
+    MemAccess access;
+    MemOrigin origin;
+    bool before; /* told before the access happened (value of a read is then 0) */
+} PgmWatchHit;
+
+typedef void (*PgmWatchFunc)(Pgm *pgm, const PgmWatchHit *hit, void *user);
+
+/**
+ * pgm_watch_new:
+ * @start, @len: any bytes, assigned or not
+ * @accesses: set of MemAccess; EXEC is reported by the CPU through pgm_cpu_report_exec()
+ * @before: tell before the access instead of after it
+ *
+ * Returns: (transfer full): a live watch
+ */
+PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, bool before,
+                        PgmWatchFunc func, void *user, GError **error);
+
+/* Any time, from its own function too. */
+void pgm_watch_free(PgmWatch *watch);
+
+/* Is any byte of the page watched for one of @accesses? */
+bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses);
