@@ -59,8 +59,10 @@ typedef struct X86Walk {
  * x86_walk:
  * @access: READ, WRITE or EXEC
  *
- * Sets A in every entry used and D in the leaf on WRITE, in the right order, and only when the access is allowed; A
- * of upper entries is set only by a walk that succeeds as far as the SDM says it is.
+ * Sets A in each directory entry that is present and well formed, as processors do even when the walk then
+ * faults; A of the leaf, and D on WRITE, only when the access is allowed. Outside long mode bits 63 to 32 of
+ * @address are ignored. On failure gpa is MEM_GPHYS_NIL, page_shift and perms are 0; levels tell how far it came.
+ * The mode is 4-level when EFER.LME is set (LMA follows from it).
  */
 void x86_walk(const X86PagingRegs *regs, PgmCpu *mem, GVirt address, MemAccess access,
               unsigned flags, X86Walk *ret_walk);
