@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saving and loading the state of a chip as named fields. A chip lists its fields once, in a table; saving and
- * loading follow the table. Loading checks everything (name, size, order, the chip's own rules) against a copy and
- * commits only a whole, valid state.
+ * Saving and loading the state of a chip as named fields. A chip lists its fields once, in a table;
+ * saving and loading follow the table. Loading checks everything (name, size, order, the chip's own
+ * rules) against a copy and commits only a whole, valid state.
  */
 #pragma once
 
@@ -18,17 +18,30 @@ typedef struct EmuField {
     uint32_t offset;    /* of the field, or of its first element, in the chip's state struct */
     uint16_t elem_size; /* 1, 2, 4 or 8: integers, stored little-endian */
     uint16_t n_elems;
-    uint64_t max;       /* largest value allowed in a loaded file; 0: any that fits */
+    uint64_t max; /* largest value allowed in a loaded file; 0: any that fits */
 } EmuField;
 
-/* A scalar, with or without a largest allowed value; an array. bool counts as a byte with max 1. */
-#define EMU_FIELD(type, member) \
-    { #member, offsetof(type, member), sizeof(((type *)0)->member), 1, 0 }
-#define EMU_FIELD_MAX(type, member, limit) \
-    { #member, offsetof(type, member), sizeof(((type *)0)->member), 1, (limit) }
+/* 1 for a bool, which holds nothing else; 0 (any that fits) for other types. */
+#define EMU_FIELD_TYPE_MAX(expr) _Generic((expr), bool : 1, default : 0)
+
+/* A scalar, with or without a largest allowed value; an array likewise. A bool is a byte with
+ * max 1. */
+#define EMU_FIELD(type, member)                                          \
+    {                                                                    \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1, \
+            EMU_FIELD_TYPE_MAX(((type *)0)->member)                      \
+    }
+#define EMU_FIELD_MAX(type, member, limit)                                       \
+    {                                                                            \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1, (limit) \
+    }
+#define EMU_FIELD_ARRAY_MAX(type, member, limit)                                  \
+    {                                                                             \
+#member, offsetof(type, member), sizeof(((type *)0)->member[0]),          \
+            sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), (limit) \
+    }
 #define EMU_FIELD_ARRAY(type, member) \
-    { #member, offsetof(type, member), sizeof(((type *)0)->member[0]), \
-      sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), 0 }
+    EMU_FIELD_ARRAY_MAX(type, member, EMU_FIELD_TYPE_MAX(((type *)0)->member[0]))
 
 typedef struct EmuStateDesc {
     const char *name; /* of the chip: "i8254" */
