@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 typedef struct Gmm Gmm;
 typedef struct GmmVm GmmVm;
 
@@ -123,7 +125,8 @@ GmmVm *gmm_vm_new(Gmm *gmm, const char *name);
  * @vm: (nullable)
  *
  * Takes back every page the machine still holds. Pages left behind are a bug of the caller's: they
- * are freed all the same and their number is returned.
+ * are freed all the same and their number is returned. A shared page keeps a reference that was left
+ * behind until the last machine has ended, because GMM does not record which machine has which.
  *
  * Returns: private pages and shared references that were left behind
  */
@@ -134,8 +137,12 @@ uint64_t gmm_vm_free(GmmVm *vm);
  *
  * The first reservation of a machine, before any allocation.
  *
+ * What a GMM_NO_OVERCOMMIT machine has reserved is promised to it: machines that overcommit get only
+ * what is left under the global limit.
+ *
  * Returns: MEM_OK; MEM_ERR_WRONG_ORDER when already done; MEM_ERR_DECLINED under
- *   GMM_NO_OVERCOMMIT when it does not fit; nothing is changed on error
+ *   GMM_NO_OVERCOMMIT when it does not fit, and always for more than 2^40 pages; nothing is changed
+ *   on error
  */
 MemStatus gmm_vm_reserve(GmmVm *vm, const GmmReservation *want, GmmPolicy policy);
 
@@ -158,7 +165,8 @@ void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats);
  *
  * All or nothing, from the machine's own chunks first, fullest first. The pages are PRIVATE.
  *
- * Returns: MEM_OK, MEM_ERR_ACCOUNT_LIMIT, MEM_ERR_GLOBAL_LIMIT or MEM_ERR_HOST_MEMORY (arena full)
+ * Returns: MEM_OK, MEM_ERR_INVALID_PARAMETER (@n_pages), MEM_ERR_ACCOUNT_LIMIT (always so before
+ *   gmm_vm_reserve()), MEM_ERR_GLOBAL_LIMIT or MEM_ERR_HOST_MEMORY (arena full, or the host refuses)
  */
 MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages);
 
@@ -168,9 +176,18 @@ MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandy
  * @ret_first: first of @n_pages consecutive ids, aligned to a chunk; all pages hold zeros
  *
  * Consecutive chunks for memory with one stable host pointer (MMIO2). Charged to FIXED. What is left
- * of the last chunk stays unused while the run lives. Free with gmm_vm_free_run() only.
+ * of the last chunk stays unused while the run lives. Free with gmm_vm_free_run() only, whole. O(pages).
+ *
+ * Returns: as gmm_vm_alloc(); MEM_ERR_HOST_MEMORY also when no gap is long enough
  */
 MemStatus gmm_vm_alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first);
+
+/**
+ * gmm_vm_free_run:
+ *
+ * Returns: MEM_OK; MEM_ERR_BAD_PAGE_ID if no run starts at @first, MEM_ERR_NOT_OWNER,
+ *   MEM_ERR_INVALID_PARAMETER if @n_pages is not its length
+ */
 MemStatus gmm_vm_free_run(GmmVm *vm, PageId first, uint64_t n_pages);
 
 /**
@@ -178,10 +195,12 @@ MemStatus gmm_vm_free_run(GmmVm *vm, PageId first, uint64_t n_pages);
  *
  * Private pages of this machine go back to their chunk; of a shared page this machine's reference
  * goes, and the page with the last one. All entries are checked before the first is freed: a bad one
- * (a duplicate within @ids too) refuses the whole call.
+ * (a private page twice within @ids too) refuses the whole call. A shared page may stand in @ids as often as
+ * this machine has references to it.
  *
  * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_NOT_OWNER, MEM_ERR_PAGE_ALREADY_FREE,
- *   MEM_ERR_FREE_TOO_MUCH
+ *   MEM_ERR_FREE_TOO_MUCH (more than @account holds, or a page charged to another account),
+ *   MEM_ERR_WRONG_TYPE (a page of a run)
  */
 MemStatus gmm_vm_free_pages(GmmVm *vm, GmmAccount account, const PageId *ids, uint32_t n_ids);
 
@@ -189,6 +208,9 @@ MemStatus gmm_vm_free_pages(GmmVm *vm, GmmAccount account, const PageId *ids, ui
  * gmm_vm_set_guest_frame:
  * @gpa: guest-physical page now backed by private page @id, or MEM_GPHYS_NIL for one that must
  *   never be shared; kept for diagnosis and for the share scan
+ *
+ * Returns: MEM_OK, MEM_ERR_OUT_OF_RANGE (@gpa), MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE,
+ *   MEM_ERR_NOT_OWNER
  */
 MemStatus gmm_vm_set_guest_frame(GmmVm *vm, PageId id, GPhys gpa);
 
@@ -197,7 +219,8 @@ MemStatus gmm_vm_set_guest_frame(GmmVm *vm, PageId id, GPhys gpa);
  *
  * Turns this machine's private page into a shared one with one reference (charged to BASE as before).
  *
- * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE, MEM_ERR_NOT_OWNER
+ * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE, MEM_ERR_NOT_OWNER,
+ *   MEM_ERR_WRONG_TYPE (charged to another account)
  */
 MemStatus gmm_vm_share_page(GmmVm *vm, PageId id);
 
@@ -214,3 +237,5 @@ MemStatus gmm_vm_ref_shared(GmmVm *vm, PageId id);
 /* What GMM knows of a page; false if @id names none. For the checker and for info items. */
 bool gmm_page_query(Gmm *gmm, PageId id, GmmPageState *ret_state, GmmVm **ret_owner,
                     GPhys *ret_gpa, uint32_t *ret_refs);
+
+#pragma GCC visibility pop

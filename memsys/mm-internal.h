@@ -32,7 +32,8 @@ uint64_t mm_clear(Mm *mm);
  * @delta: pages to add to the reservation of @account, or to take from it
  * @what: for the message: what the pages are for, e.g. "RAM \"Conventional RAM\""
  *
- * The first call makes the initial reservation (with the handy pages in BASE), later ones update it.
+ * The first call makes the initial reservation (with the handy pages in BASE), later ones update
+ * it.
  *
  * Returns: MEM_OK; MEM_ERR_OUT_OF_RANGE when the sum would be absurd or negative;
  *   MEM_ERR_DECLINED, MEM_ERR_BELOW_ALLOCATED from GMM. Nothing changes on error.

@@ -8,6 +8,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 #define MM_HOLE_DEFAULT (UINT64_C(512) << 20)
 #define MM_HOLE_UNIT (UINT64_C(4) << 20)     /* a hole is a multiple of this */
 #define MM_HOLE_ABOVE (UINT64_C(16) << 20)   /* and larger than this */
@@ -54,3 +56,5 @@ void mm_get_ram(const Pgm *pgm, MmRam *ret_ram);
 
 /* What the machine has reserved from GMM; handy pages are within BASE. */
 void mm_get_reserved(const Pgm *pgm, GmmReservation *ret_reserved);
+
+#pragma GCC visibility pop

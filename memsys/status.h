@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+#pragma GCC visibility push(default)
+
 typedef enum MemStatus {
     MEM_OK = 0,                         /* VINF_SUCCESS */
     MEM_ERR_INVALID_PARAMETER = -1,     /* VERR_INVALID_PARAMETER */
@@ -55,3 +57,5 @@ const char *mem_status_name(MemStatus status);
 /* GError domain; the code is the MemStatus (negative). */
 #define MEM_ERROR (mem_error_quark())
 GQuark mem_error_quark(void);
+
+#pragma GCC visibility pop

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of the page allocator: chunks, their lists, page records, accounts.
+ *
+ *   arena    | 0: zero page, rest unused | chunk 1 | chunk 2 | ... | chunk n_committed - 1 |
+ * untouched records  one 8-byte word a page, 512 of them (one host page) a chunk; reserved like the
+ * arena chunks   one GmmChunk a chunk, zeros until the chunk is first used
+ *
+ * All three are address ranges reserved once, so a new Gmm costs no memory in proportion to its
+ * arena and nothing here allocates from the heap while a guest runs. Chunks are committed
+ * in order, so the committed part is one host mapping however often chunks come and go.
+ *
+ * A page record by its state (top two bits); a word of zeros is a FREE page never used:
+ *   FREE      dirty 1 (bit 32) | next free page 10 (bits 9..0), GMM_NO_INDEX ends the list
+ *   PRIVATE   account 2 (61..60) | owner 19 (59..41) | guest frame 41 (40..0), all ones: none
+ *   SHARED    references 32 (31..0)
+ *   CLAIMED   a PRIVATE page met once by the gmm_vm_free_pages() call that is running
+ *
+ * Invariants (gmm_verify() checks them):
+ * 1. A chunk is NONE (no memory; in gmm->released once committed), SPARE (wholly free), OWNED (in a
+ * list of its machine's set), ORPHAN (machine gone, shared or foreign pages left) or part of a RUN.
+ * 2. An OWNED or ORPHAN chunk is in list gmm_list_of(n_free) of its set and is not wholly free.
+ * 3. n_free + n_private + n_shared = 512; the free pages of a chunk are its LIFO list plus the
+ *    pages from n_fresh up, whose records are zero.
+ * 4. A free page that is not dirty holds zeros.
+ * 5. vm->n_foreign counts private pages in chunks the machine does not own.
+ *
+ * Everything is guarded by gmm->lock; functions here expect it held. gmm->lock may be taken under a
+ * PGM lock, never the other way round.
+ */
+#pragma once
+
+#include "memsys/gmm.h"
+#include "memsys/os-internal.h"
+
+#define GMM_ARENA_DEFAULT (UINT64_C(1) << 40)
+#define GMM_ARENA_LEAST (UINT64_C(64) << 20)
+#define GMM_ARENA_MOST (UINT64_C(1) << 44) /* what a 32-bit page id can name */
+#define GMM_MAX_SPARE 2
+#define GMM_MAX_ALLOC (UINT32_C(1) << 20)
+#define GMM_MAX_VMS (UINT32_C(1) << 19)
+#define GMM_NO_CHUNK 0u /* chunk 0 holds the zero page and is in no list */
+#define GMM_NO_INDEX MEM_CHUNK_PAGES
+#define GMM_FRAME_NIL ((UINT64_C(1) << 41) - 1)
+
+/* List 0: full chunks; list i: (i - 1) * 16 + 1 to i * 16 free pages. */
+#define GMM_N_LISTS 33
+#define GMM_LIST_STEP 16
+
+typedef enum GmmChunkKind {
+    GMM_CHUNK_NONE,
+    GMM_CHUNK_SPARE,
+    GMM_CHUNK_OWNED,
+    GMM_CHUNK_ORPHAN,
+    GMM_CHUNK_RUN,
+} GmmChunkKind;
+
+typedef struct GmmChunk {
+    GmmVm *owner;        /* OWNED and RUN */
+    uint64_t run_pages;  /* first chunk of a RUN: its length; else 0 */
+    uint32_t prev, next; /* neighbours in the list it is in */
+    uint16_t n_free, n_private, n_shared;
+    uint16_t free_head; /* LIFO of used and freed pages */
+    uint16_t n_fresh;   /* pages from here up were never taken; MEM_CHUNK_PAGES: none */
+    uint8_t kind;       /* GmmChunkKind */
+} GmmChunk;
+
+typedef struct GmmList {
+    uint32_t head;
+    uint32_t n;
+} GmmList;
+
+/* Chunks one machine may take pages from, by fullness. */
+typedef struct GmmSet {
+    GmmList lists[GMM_N_LISTS];
+    uint64_t occupied; /* bit i: lists[i] is not empty */
+    uint64_t n_free;   /* sum over the members */
+} GmmSet;
+
+struct GmmVm {
+    Gmm *gmm;
+    char *name;
+    uint32_t handle; /* index in gmm->vms, and owner in page records */
+    bool has_reservation;
+    GmmPolicy policy;
+    uint64_t reserved[GMM_N_ACCOUNTS];
+    uint64_t allocated[GMM_N_ACCOUNTS]; /* private pages and shared references */
+    uint64_t private_pages;
+    uint64_t shared_pages; /* references */
+    uint64_t ballooned_pages;
+    uint64_t n_foreign;
+    uint64_t promise; /* NO_OVERCOMMIT: reserved and not yet private */
+    GmmSet set;
+    GmmList runs; /* their first chunks */
+};
+
+struct Gmm {
+    GMutex lock;
+    const MemOs *os;
+
+    /* Fixed for life. */
+    uint8_t *arena;
+    uint64_t *records;
+    GmmChunk *chunks;
+    uint32_t n_arena_chunks;
+    void *arena_map; /* as reserved, before alignment to a chunk */
+    size_t arena_map_len, records_len, chunks_len;
+
+    uint32_t n_committed; /* chunks [0, n_committed) have accessible memory */
+    GmmList spare;        /* wholly free, memory kept */
+    GmmList released;     /* committed once, memory given back */
+    GmmSet orphans;
+    uint64_t n_freed_chunks;
+    uint64_t n_failed_discards; /* the host refused to take memory back: more than two spares */
+
+    uint64_t max;
+    uint64_t reserved;
+    uint64_t promised; /* sum of the machines' promises */
+    uint64_t allocated;
+    uint64_t shared;
+    uint64_t duplicates;
+    uint64_t ballooned;
+    uint64_t left_behind; /* shared references of machines that ended */
+    GPtrArray *vms;       /* by handle; NULL where a machine ended */
+    uint32_t n_vms;
+};
+
+/* ---- page records (see the drawing above) */
+enum { GMM_REC_FREE, GMM_REC_PRIVATE, GMM_REC_SHARED, GMM_REC_CLAIMED };
+#define GMM_REC_STATE_SHIFT 62
+#define GMM_REC_ACCOUNT_SHIFT 60
+#define GMM_REC_OWNER_SHIFT 41
+#define GMM_REC_DIRTY (UINT64_C(1) << 32)
+
+static inline unsigned gmm_rec_state(uint64_t rec)
+{
+    return (unsigned)(rec >> GMM_REC_STATE_SHIFT);
+}
+
+static inline uint64_t gmm_rec_free(uint32_t next, bool dirty)
+{
+    return (dirty ? GMM_REC_DIRTY : 0) | next;
+}
+
+static inline uint32_t gmm_rec_next(uint64_t rec)
+{
+    return (uint32_t)(rec & 0x3ff);
+}
+
+static inline uint64_t gmm_rec_private(GmmAccount account, uint32_t owner, uint64_t frame)
+{
+    return (UINT64_C(1) << GMM_REC_STATE_SHIFT) | ((uint64_t)account << GMM_REC_ACCOUNT_SHIFT) |
+           ((uint64_t)owner << GMM_REC_OWNER_SHIFT) | frame;
+}
+
+static inline GmmAccount gmm_rec_account(uint64_t rec)
+{
+    return (GmmAccount)((rec >> GMM_REC_ACCOUNT_SHIFT) & 3);
+}
+
+static inline uint32_t gmm_rec_owner(uint64_t rec)
+{
+    return (uint32_t)(rec >> GMM_REC_OWNER_SHIFT) & (GMM_MAX_VMS - 1);
+}
+
+static inline uint64_t gmm_rec_frame(uint64_t rec)
+{
+    return rec & GMM_FRAME_NIL;
+}
+
+static inline uint64_t gmm_rec_shared(uint32_t refs)
+{
+    return (UINT64_C(2) << GMM_REC_STATE_SHIFT) | refs;
+}
+
+static inline uint32_t gmm_rec_refs(uint64_t rec)
+{
+    return (uint32_t)rec;
+}
+
+/* ---- addresses */
+static inline uint32_t gmm_chunk_id(const Gmm *gmm, const GmmChunk *chunk)
+{
+    return (uint32_t)(chunk - gmm->chunks);
+}
+
+static inline uint32_t gmm_page_index(PageId id)
+{
+    return id % MEM_CHUNK_PAGES;
+}
+
+static inline uint8_t *gmm_chunk_bytes(const Gmm *gmm, uint32_t chunk_id)
+{
+    return gmm->arena + chunk_id * MEM_CHUNK_SIZE;
+}
+
+static inline uint64_t *gmm_chunk_records(const Gmm *gmm, uint32_t chunk_id)
+{
+    return gmm->records + (uint64_t)chunk_id * MEM_CHUNK_PAGES;
+}
+
+/* ---- gmm.c */
+Gmm *gmm_new_on(const MemOs *os, uint64_t arena_size, GError **error);
+
+/* ---- gmm-arena.c */
+bool gmm_arena_init(Gmm *gmm, uint64_t size, GError **error);
+void gmm_arena_clear(Gmm *gmm);
+/* Makes the next @n_chunks accessible; GMM_NO_CHUNK if the arena or the host has no more. */
+uint32_t gmm_arena_commit(Gmm *gmm, uint32_t n_chunks);
+/* Gives the memory of wholly free chunks back to the host; false if it refuses, nothing changed. */
+bool gmm_arena_discard(Gmm *gmm, uint32_t chunk_id, uint32_t n_chunks);
+
+/* ---- gmm-chunk.c */
+unsigned gmm_list_of(unsigned n_free);
+void gmm_list_push(Gmm *gmm, GmmList *list, GmmChunk *chunk);
+void gmm_list_remove(Gmm *gmm, GmmList *list, GmmChunk *chunk);
+void gmm_set_link(Gmm *gmm, GmmSet *set, GmmChunk *chunk);
+void gmm_set_unlink(Gmm *gmm, GmmSet *set, GmmChunk *chunk);
+/* The fullest chunk with a free page; NULL if the set has none. */
+GmmChunk *gmm_set_fullest(Gmm *gmm, const GmmSet *set);
+/* A wholly free chunk in no list: spare, else released, else new. NULL if there is none. */
+GmmChunk *gmm_chunk_acquire(Gmm *gmm);
+/* The chunk of @id, or NULL if no page of that id exists. */
+GmmChunk *gmm_chunk_lookup(Gmm *gmm, PageId id);
+/* A wholly free chunk in no list goes to the spares or back to the host. */
+void gmm_chunk_retire(Gmm *gmm, GmmChunk *chunk);
+/* Takes the next free page of a chunk in a set; its record is left for the caller to write. */
+PageId gmm_chunk_take(Gmm *gmm, GmmChunk *chunk, bool *ret_zeroed);
+/* Puts a page back; a chunk that becomes wholly free is retired. */
+void gmm_chunk_put(Gmm *gmm, GmmChunk *chunk, uint32_t index, bool dirty);
+
+/* ---- gmm-account.c: the only code that changes these counters */
+void gmm_account_reserve(GmmVm *vm, const uint64_t *reserved);
+bool gmm_account_has_room(const GmmVm *vm, GmmAccount account, uint64_t n_pages);
+bool gmm_account_fits_limit(const GmmVm *vm, uint64_t n_pages);
+void gmm_account_alloc(GmmVm *vm, GmmAccount account, uint64_t n_pages);
+void gmm_account_free(GmmVm *vm, GmmAccount account, uint64_t n_pages);
+/* A private page becomes a shared one with one reference. */
+void gmm_account_share(GmmVm *vm);
+void gmm_account_ref(GmmVm *vm);
+void gmm_account_unref(GmmVm *vm, bool last);
+/* The machine ends: its reservation goes; references it did not give back are left behind. */
+void gmm_account_end(GmmVm *vm);
+/* A shared page goes whose references were all left behind. */
+void gmm_account_drop_shared(Gmm *gmm, uint32_t refs);
+
+/* ---- gmm-free.c */
+/* Frees this private page of @vm. */
+void gmm_free_private(GmmVm *vm, GmmChunk *chunk, uint32_t index);
+
+/* ---- gmm-run.c */
+void gmm_run_free(GmmVm *vm, GmmChunk *first);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a Gmm and of the machines in it. See memsys/gmm-internal.h for the layout.
+ */
+#include "memsys/gmm-internal.h"
+
+Gmm *gmm_new_on(const MemOs *os, uint64_t arena_size, GError **error)
+{
+    Gmm *gmm = g_new0(Gmm, 1);
+
+    gmm->os = os;
+    if (!gmm_arena_init(gmm, arena_size, error)) {
+        g_free(gmm);
+        return NULL;
+    }
+
+    uint64_t available = os->available_memory();
+
+    /* A host that does not say gets the benefit of the doubt: the arena is a limit as well. */
+    gmm->max = available != 0 ? available / MEM_PAGE_SIZE : gmm_arena_size(gmm) / MEM_PAGE_SIZE;
+    gmm->vms = g_ptr_array_new();
+    g_mutex_init(&gmm->lock);
+    return gmm;
+}
+
+Gmm *gmm_new(uint64_t arena_size, GError **error)
+{
+    return gmm_new_on(mem_os_host(), arena_size, error);
+}
+
+void gmm_free(Gmm *gmm)
+{
+    if (gmm == NULL) {
+        return;
+    }
+    g_assert(gmm->n_vms == 0);
+    gmm_arena_clear(gmm);
+    g_ptr_array_unref(gmm->vms);
+    g_mutex_clear(&gmm->lock);
+    g_free(gmm);
+}
+
+uint8_t *gmm_arena(const Gmm *gmm)
+{
+    return gmm->arena;
+}
+
+uint64_t gmm_arena_size(const Gmm *gmm)
+{
+    return gmm->n_arena_chunks * MEM_CHUNK_SIZE;
+}
+
+void gmm_set_limit(Gmm *gmm, uint64_t n_pages)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+
+    gmm->max = n_pages;
+}
+
+void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+
+    *ret_stats = (GmmStats) {
+        .max = gmm->max,
+        .reserved = gmm->reserved,
+        .allocated = gmm->allocated,
+        .shared = gmm->shared,
+        .duplicates = gmm->duplicates,
+        .ballooned = gmm->ballooned,
+        .n_chunks = gmm->n_committed - 1 - gmm->released.n,
+        .n_freed_chunks = gmm->n_freed_chunks,
+        .n_vms = gmm->n_vms,
+    };
+}
+
+/* ---- machines */
+GmmVm *gmm_vm_new(Gmm *gmm, const char *name)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    GmmVm *vm = g_new0(GmmVm, 1);
+
+    vm->gmm = gmm;
+    vm->name = g_strdup(name);
+    while (vm->handle < gmm->vms->len && g_ptr_array_index(gmm->vms, vm->handle) != NULL) {
+        vm->handle++;
+    }
+    g_assert(vm->handle < GMM_MAX_VMS);
+    if (vm->handle == gmm->vms->len) {
+        g_ptr_array_add(gmm->vms, vm);
+    } else {
+        gmm->vms->pdata[vm->handle] = vm;
+    }
+    gmm->n_vms++;
+    return vm;
+}
+
+/* Frees the machine's private pages in one chunk, which may go with the last of them. */
+static void drop_private(GmmVm *vm, GmmChunk *chunk)
+{
+    const uint64_t *records = gmm_chunk_records(vm->gmm, gmm_chunk_id(vm->gmm, chunk));
+
+    for (uint32_t i = 0; i < MEM_CHUNK_PAGES; i++) {
+        if (gmm_rec_state(records[i]) == GMM_REC_PRIVATE &&
+            gmm_rec_owner(records[i]) == vm->handle) {
+            gmm_free_private(vm, chunk, i);
+        }
+    }
+}
+
+/* Empties the machine's own chunks; those with pages of others become orphans. */
+static void drop_own_chunks(GmmVm *vm)
+{
+    Gmm *gmm = vm->gmm;
+
+    while (vm->set.occupied != 0) {
+        const GmmList *list = &vm->set.lists[__builtin_ctzll(vm->set.occupied)];
+        GmmChunk *chunk = &gmm->chunks[list->head];
+
+        drop_private(vm, chunk);
+        if (chunk->kind == GMM_CHUNK_OWNED) {
+            gmm_set_unlink(gmm, &vm->set, chunk);
+            chunk->kind = GMM_CHUNK_ORPHAN;
+            chunk->owner = NULL;
+            gmm_set_link(gmm, &gmm->orphans, chunk);
+        }
+    }
+    while (vm->runs.n > 0) {
+        gmm_run_free(vm, &gmm->chunks[vm->runs.head]);
+    }
+}
+
+/* Pages taken from other machines' chunks when the arena was full: rare, so searched for. */
+static void drop_foreign_pages(GmmVm *vm)
+{
+    for (uint32_t id = 1; vm->n_foreign > 0; id++) {
+        g_assert(id < vm->gmm->n_committed);
+
+        GmmChunk *chunk = &vm->gmm->chunks[id];
+        if (chunk->kind == GMM_CHUNK_OWNED || chunk->kind == GMM_CHUNK_ORPHAN) {
+            drop_private(vm, chunk);
+        }
+    }
+}
+
+/* Without machines nobody can hold a reference: what was left behind goes. */
+static void drop_shared_pages(Gmm *gmm)
+{
+    for (uint32_t id = 1; gmm->shared > 0; id++) {
+        g_assert(id < gmm->n_committed);
+
+        uint64_t *records = gmm_chunk_records(gmm, id);
+        for (uint32_t i = 0; gmm->chunks[id].n_shared > 0 && i < MEM_CHUNK_PAGES; i++) {
+            if (gmm_rec_state(records[i]) == GMM_REC_SHARED) {
+                gmm_account_drop_shared(gmm, gmm_rec_refs(records[i]));
+                gmm->chunks[id].n_shared--;
+                gmm_chunk_put(gmm, &gmm->chunks[id], i, true);
+            }
+        }
+    }
+}
+
+uint64_t gmm_vm_free(GmmVm *vm)
+{
+    if (vm == NULL) {
+        return 0;
+    }
+
+    Gmm *gmm = vm->gmm;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    uint64_t n_left = vm->private_pages + vm->shared_pages;
+
+    drop_own_chunks(vm);
+    drop_foreign_pages(vm);
+    gmm_account_end(vm);
+    gmm->vms->pdata[vm->handle] = NULL;
+    gmm->n_vms--;
+    if (gmm->n_vms == 0) {
+        drop_shared_pages(gmm);
+    }
+    g_free(vm->name);
+    g_free(vm);
+    return n_left;
+}
