@@ -140,6 +140,10 @@ EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns);
 /* Executes @n instructions (REP: iterations), following interrupts. */
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n);
 
+/* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request a stop. */
+typedef void (*EmuPortHook)(void *user, bool write, uint16_t port, unsigned size, uint32_t value);
+void emu_machine_set_port_hook(EmuMachine *machine, EmuPortHook hook, void *user);
+
 /* Ends a run at the next block boundary. From any thread or signal handler. */
 void emu_machine_request_stop(EmuMachine *machine);
 
