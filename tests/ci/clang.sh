@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Clang builds everything without a warning, and the default tests pass.
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+CC=clang make_build clang --werror
+run_meson_tests clang

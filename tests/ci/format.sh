@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every C file of the tree is as .clang-format says; to repair one: clang-format -i FILE
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$ROOT"
+mapfile -t files < <(git ls-files '*.c' '*.h')
+[ ${#files[@]} -gt 0 ] || die "no C file found: is this a git clone?"
+clang-format --version
+clang-format --dry-run -Werror "${files[@]}"
+echo "summary: ${#files[@]} files"

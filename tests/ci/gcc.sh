@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# GCC builds everything without a warning, and the default tests pass. Later parts use this build.
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+CC=gcc make_build gcc --werror
+run_meson_tests gcc

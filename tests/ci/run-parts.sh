@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# run-parts.sh all|long: the parts one after the other, cheap ones first, each with its time; what a
+# failed part said is shown. Called by ./bootstrap test --all and --long, which install the tools.
+#
+# The last line counts the parts and the Meson tests within them: "N passed, N failed".
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers coverage model firmware
+    valgrind)
+readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' model-long mutation)
+
+n_passed=0
+n_failed=0
+
+run_part() {
+    local part=$1 start=$SECONDS log command
+    log=$OUT/logs/${part// /-}.log
+    read -r -a command <<<"$part"
+    : >"$OUT/results"
+    printf '%-24s' "$part"
+    if CI_RESULTS=$OUT/results timeout --kill-after=10 1800 \
+        "$ROOT/tests/ci/${command[0]}.sh" "${command[@]:1}" >"$log" 2>&1 </dev/null; then
+        n_passed=$((n_passed + 1))
+        printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$(sed -n 's/^summary: //p' "$log")"
+    else
+        n_failed=$((n_failed + 1))
+        printf 'FAILED  %4d s  the end of %s:\n' $((SECONDS - start)) "$log"
+        tail -n 200 "$log" | sed 's/^/    /'
+    fi
+    n_passed=$((n_passed + $(grep -cE '^(OK|EXPECTEDFAIL) ' "$OUT/results" || true)))
+    n_failed=$((n_failed + $(grep -cvE '^(OK|EXPECTEDFAIL) ' "$OUT/results" || true)))
+}
+
+case ${1-} in
+all) parts=("${ALL_PARTS[@]}") ;;
+long) parts=("${LONG_PARTS[@]}") ;;
+*) die "say which parts: all or long" ;;
+esac
+
+mkdir -p "$OUT/logs"
+for part in "${parts[@]}"; do
+    run_part "$part"
+done
+printf 'all parts: %d s\n' "$SECONDS"
+printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
+[ "$n_failed" -eq 0 ]

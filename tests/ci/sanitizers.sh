@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The default tests under AddressSanitizer (with leaks) and UndefinedBehaviorSanitizer.
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+CC=gcc make_build sanitizers -Db_sanitize=address,undefined
+run_meson_tests sanitizers --timeout-multiplier 5
