@@ -15,7 +15,8 @@ meson install -C "$OUT/install" --no-rebuild
 
 # Only ours and what the system has: an include of the source tree would fail here.
 export PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig:$PKG_CONFIG_PATH LD_LIBRARY_PATH=$PREFIX/lib
-sed -n '/^```c$/,/^```$/{/^```/d;p}' "$ROOT/README.md" >"$WORK/embed.c"
+# shellcheck disable=SC2016 # these are Markdown's backquotes
+sed -n '/^```c$/,/^```$/{/^```c$/d;/^```$/q;p}' "$ROOT/README.md" >"$WORK/embed.c"
 [ -s "$WORK/embed.c" ] || die "README.md has no block of C"
 
 # build_and_run PACKAGE: the example with exactly what pkg-config says for that package.
