@@ -7,5 +7,6 @@ cd "$ROOT"
 mapfile -t files < <(git ls-files '*.c' '*.h')
 [ ${#files[@]} -gt 0 ] || die "no C file found: is this a git clone?"
 clang-format --version
-clang-format --dry-run -Werror "${files[@]}"
+wrong=$(clang-format --dry-run "${files[@]}" 2>&1 | sed -nE 's/:[0-9]+:[0-9]+: .*//p' | sort -u)
+[ -z "$wrong" ] || die "not as .clang-format says:"$'\n'"$wrong"
 echo "summary: ${#files[@]} files"
