@@ -744,7 +744,6 @@ bool dev_i8042_load(DevI8042 *kbc, const uint8_t *bytes, size_t len, size_t *pos
     if (!emu_state_load(&desc, &kbc->state, bytes, len, pos, error)) {
         return false;
     }
-    emu_line_set(&kbc->lines.a20, (kbc->state.out_port & OUT_A20) != 0);
     update_irqs(kbc);
     return true;
 }

@@ -35,5 +35,7 @@ void dev_i8042_reset(void *kbc); /* a DevI8042 */
  */
 bool dev_i8042_key(DevI8042 *kbc, const uint8_t *codes, size_t len);
 
+/* Loading does not drive the A20 pin: port 92 may have spoken last, and the CPU saves its own view
+ * of it. */
 void dev_i8042_save(const DevI8042 *kbc, GByteArray *out);
 bool dev_i8042_load(DevI8042 *kbc, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
