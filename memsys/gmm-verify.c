@@ -20,7 +20,8 @@ typedef struct Check {
     VmTally *vms; /* by handle */
     uint64_t n_private, n_shared, n_refs;
     uint64_t n_kind[GMM_CHUNK_RUN + 1]; /* chunks by kind */
-    uint64_t n_in_runs;                 /* RUN chunks that a run's length accounts for */
+    uint64_t n_runs;
+    uint64_t n_in_runs; /* RUN chunks that a run's length accounts for */
 } Check;
 
 static void bad(Check *check, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -187,6 +188,7 @@ static void check_chunk(Check *check, uint32_t id)
         bad(check, "chunk %u: kind %u with %u pages free", id, chunk->kind, chunk->n_free);
     }
     if (chunk->run_pages != 0) {
+        check->n_runs++;
         check_run(check, id, chunk);
     }
     check_pages(check, id, chunk);
@@ -265,7 +267,7 @@ static void check_machines(Check *check)
 {
     const Gmm *gmm = check->gmm;
     uint64_t reserved = 0, promised = 0, ballooned = 0, refs = gmm->left_behind;
-    uint64_t n_owned = 0, n_vms = 0;
+    uint64_t n_owned = 0, n_runs = 0, n_vms = 0;
 
     for (unsigned i = 0; i < gmm->vms->len; i++) {
         const GmmVm *vm = vm_of(check, i);
@@ -276,6 +278,7 @@ static void check_machines(Check *check)
         check_vm(check, vm);
         n_owned += check_set(check, vm->name, &vm->set, GMM_CHUNK_OWNED, vm);
         check_list(check, "list of runs", &vm->runs, GMM_CHUNK_RUN, vm, GMM_N_LISTS);
+        n_runs += vm->runs.n;
         for (unsigned k = 0; k < GMM_N_ACCOUNTS; k++) {
             reserved += vm->reserved[k];
         }
@@ -289,6 +292,7 @@ static void check_machines(Check *check)
     expect(check, "ballooned pages", gmm->ballooned, ballooned);
     expect(check, "references to shared pages", check->n_refs, refs);
     expect(check, "machines", gmm->n_vms, n_vms);
+    expect(check, "runs in lists", n_runs, check->n_runs);
     expect(check, "owned chunks in lists", n_owned, check->n_kind[GMM_CHUNK_OWNED]);
 }
 

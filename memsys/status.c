@@ -51,4 +51,4 @@ const char *mem_status_name(MemStatus status)
     return names[index];
 }
 
-G_DEFINE_QUARK(quire - mem - error - quark, mem_error)
+G_DEFINE_QUARK(quire_mem_error, mem_error)

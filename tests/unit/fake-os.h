@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The real host with faults on demand: call number n of a kind can be made to fail, once or for
+ * good. For tests that include memsys internals.
+ */
+#pragma once
+
+#include "memsys/os-internal.h"
+
+#include <glib.h>
+
+typedef enum FakeOsCall {
+    FAKE_RESERVE,
+    FAKE_MAP_ZEROS,
+    FAKE_PROTECT,
+    FAKE_DISCARD,
+    FAKE_TRY_ALLOC0,
+    FAKE_N_CALLS
+} FakeOsCall;
+
+typedef struct FakeOs {
+    unsigned n_calls[FAKE_N_CALLS];
+    unsigned fail_from[FAKE_N_CALLS]; /* first call that fails, from 1; 0: none */
+    unsigned fail_to[FAKE_N_CALLS];   /* last call that fails */
+    size_t largest_reserve;           /* a longer reservation fails; 0: no limit */
+    uint64_t available;
+    uint64_t largest_arena;
+    int n_maps; /* mappings made and not yet unmapped */
+} FakeOs;
+
+static FakeOs fake_os;
+
+/* From now on, let call number @first to @last of this kind fail. */
+static inline void fake_os_fail(FakeOsCall call, unsigned first, unsigned last)
+{
+    fake_os.n_calls[call] = 0;
+    fake_os.fail_from[call] = first;
+    fake_os.fail_to[call] = last;
+}
+
+static inline void fake_os_heal(void)
+{
+    for (unsigned i = 0; i < FAKE_N_CALLS; i++) {
+        fake_os_fail((FakeOsCall)i, 0, 0);
+    }
+}
+
+static bool fake_fails(FakeOsCall call)
+{
+    unsigned n = ++fake_os.n_calls[call];
+
+    return fake_os.fail_from[call] != 0 && n >= fake_os.fail_from[call] &&
+           n <= fake_os.fail_to[call];
+}
+
+static void *fake_reserve(size_t len)
+{
+    if (fake_fails(FAKE_RESERVE) ||
+        (fake_os.largest_reserve != 0 && len > fake_os.largest_reserve)) {
+        return NULL;
+    }
+
+    void *addr = mem_os_host()->reserve(len);
+    fake_os.n_maps += addr != NULL;
+    return addr;
+}
+
+static void *fake_map_zeros(size_t len)
+{
+    if (fake_fails(FAKE_MAP_ZEROS)) {
+        return NULL;
+    }
+
+    void *addr = mem_os_host()->map_zeros(len);
+    fake_os.n_maps += addr != NULL;
+    return addr;
+}
+
+static bool fake_protect(void *addr, size_t len, MemOsAccess access)
+{
+    return !fake_fails(FAKE_PROTECT) && mem_os_host()->protect(addr, len, access);
+}
+
+static bool fake_discard(void *addr, size_t len)
+{
+    return !fake_fails(FAKE_DISCARD) && mem_os_host()->discard(addr, len);
+}
+
+static void fake_unmap(void *addr, size_t len)
+{
+    fake_os.n_maps--;
+    mem_os_host()->unmap(addr, len);
+}
+
+static void *fake_try_alloc0(size_t len)
+{
+    return fake_fails(FAKE_TRY_ALLOC0) ? NULL : mem_os_host()->try_alloc0(len);
+}
+
+static uint64_t fake_available(void)
+{
+    return fake_os.available;
+}
+
+static uint64_t fake_largest_arena(void)
+{
+    return MIN(fake_os.largest_arena, mem_os_host()->largest_arena());
+}
+
+/* A host in good health with @available bytes of memory. */
+static inline const MemOs *fake_os_new(uint64_t available)
+{
+    static const MemOs os = {
+        .reserve = fake_reserve,
+        .map_zeros = fake_map_zeros,
+        .protect = fake_protect,
+        .discard = fake_discard,
+        .unmap = fake_unmap,
+        .try_alloc0 = fake_try_alloc0,
+        .free = g_free,
+        .available_memory = fake_available,
+        .largest_arena = fake_largest_arena,
+    };
+
+    fake_os = (FakeOs) { .available = available, .largest_arena = UINT64_MAX };
+    return &os;
+}
