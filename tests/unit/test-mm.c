@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RAM layout, its checks, and a machine's reservation.
+ */
+#include "memsys/mm-internal.h"
+
+#include <check.h>
+#include <string.h>
+
+#define K (UINT64_C(1) << 10)
+#define M (UINT64_C(1) << 20)
+#define G (UINT64_C(1) << 30)
+#define T (UINT64_C(1) << 40)
+#define DEFAULT 0
+
+/* ---- layout */
+static const struct {
+    uint64_t size, hole;
+    unsigned n;
+    struct {
+        GPhys start, end;
+    } at[MM_X86_MAX_REGIONS];
+} layouts[] = {
+    { 4 * K, DEFAULT, 1, { { 0, 4 * K } } },
+    { 64 * K, DEFAULT, 1, { { 0, 64 * K } } },
+    { 380 * K, DEFAULT, 1, { { 0, 380 * K } } }, /* less than the 384K that do not exist */
+    { 640 * K, DEFAULT, 1, { { 0, 640 * K } } },
+    { 644 * K, DEFAULT, 1, { { 0, 640 * K } } },
+    { 1 * M, DEFAULT, 1, { { 0, 640 * K } } },
+    { 1 * M + 4 * K, DEFAULT, 2, { { 0, 640 * K }, { M, M + 4 * K } } },
+    { 2 * M, DEFAULT, 2, { { 0, 640 * K }, { M, 2 * M } } },
+    { 2 * M + 4 * K, DEFAULT, 3, { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 2 * M + 4 * K } } },
+    { 128 * M, DEFAULT, 3, { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 128 * M } } },
+    { 3584 * M, DEFAULT, 3, { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 3584 * M } } },
+    { 3584 * M + 4 * K,
+      DEFAULT,
+      4,
+      { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 3584 * M }, { 4 * G, 4 * G + 4 * K } } },
+    { 4 * G,
+      DEFAULT,
+      4,
+      { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 3584 * M }, { 4 * G, 4 * G + 512 * M } } },
+    { 4 * G,
+      20 * M,
+      4,
+      { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 4 * G - 20 * M }, { 4 * G, 4 * G + 20 * M } } },
+    { G,
+      4032 * M,
+      4,
+      { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 64 * M }, { 4 * G, 5 * G - 64 * M } } },
+    { 16 * T,
+      DEFAULT,
+      4,
+      { { 0, 640 * K }, { M, 2 * M }, { 2 * M, 3584 * M }, { 4 * G, 16 * T + 512 * M } } },
+};
+
+START_TEST(ram_lies_as_in_a_pc)
+{
+    MmRegion got[MM_X86_MAX_REGIONS];
+    g_autoptr(GError) error = NULL;
+    unsigned n = mm_layout_x86(layouts[_i].size, layouts[_i].hole, got, &error);
+
+    ck_assert_uint_eq(n, layouts[_i].n);
+    ck_assert_ptr_null(error);
+    for (unsigned i = 0; i < n; i++) {
+        ck_assert_uint_eq(got[i].start, layouts[_i].at[i].start);
+        ck_assert_uint_eq(got[i].start + got[i].len, layouts[_i].at[i].end);
+        ck_assert_uint_gt(strlen(got[i].description), 4);
+    }
+}
+END_TEST
+
+static const struct {
+    uint64_t size, hole;
+    MemStatus status;
+    const char *says;
+} refusals[] = {
+    { 0, DEFAULT, MEM_ERR_OUT_OF_RANGE, "4 KiB to 16 TiB" },
+    { 4 * K - 1, DEFAULT, MEM_ERR_OUT_OF_RANGE, "4 KiB to 16 TiB" },
+    { 16 * T + 4 * K, DEFAULT, MEM_ERR_OUT_OF_RANGE, "4 KiB to 16 TiB" },
+    { UINT64_MAX, DEFAULT, MEM_ERR_OUT_OF_RANGE, "4 KiB to 16 TiB" },
+    { 4 * K + 1, DEFAULT, MEM_ERR_INVALID_PARAMETER, "multiple of 4 KiB" },
+    { 128 * M - 1, DEFAULT, MEM_ERR_INVALID_PARAMETER, "multiple of 4 KiB" },
+    { M, 1, MEM_ERR_OUT_OF_RANGE, "too small" },
+    { M, 16 * M, MEM_ERR_OUT_OF_RANGE, "too small" },
+    { M, 16 * M + 1, MEM_ERR_INVALID_PARAMETER, "multiple of 4 MiB" },
+    { M, 18 * M, MEM_ERR_INVALID_PARAMETER, "multiple of 4 MiB" },
+    { M, 4036 * M, MEM_ERR_OUT_OF_RANGE, "too large" },
+    { M, 4032 * M + 1, MEM_ERR_OUT_OF_RANGE, "too large" },
+    { M, UINT64_MAX, MEM_ERR_OUT_OF_RANGE, "too large" },
+};
+
+START_TEST(bad_sizes_are_refused_with_what_is_allowed)
+{
+    MmRegion got[MM_X86_MAX_REGIONS] = { { .start = 77 } };
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_uint_eq(mm_layout_x86(refusals[_i].size, refusals[_i].hole, got, &error), 0);
+    ck_assert(g_error_matches(error, MEM_ERROR, (gint)refusals[_i].status));
+    ck_assert_msg(strstr(error->message, refusals[_i].says) != NULL, "%s", error->message);
+    ck_assert_uint_eq(got[0].start, 77);
+    ck_assert_uint_eq(mm_layout_x86(refusals[_i].size, refusals[_i].hole, got, NULL), 0);
+}
+END_TEST
+
+/* ---- reservation */
+static Gmm *gmm;
+static Mm mm;
+
+static void setup(void)
+{
+    gmm = gmm_new(16 * M, NULL);
+    ck_assert_ptr_nonnull(gmm);
+    mm_init(&mm, gmm, "machine", GMM_OVERCOMMIT);
+}
+
+static void teardown(void)
+{
+    ck_assert_uint_eq(mm_clear(&mm), 0);
+    g_clear_pointer(&gmm, gmm_free);
+}
+
+static void expect_reserved(uint64_t base, uint64_t shadow, uint64_t fixed)
+{
+    GmmReservation want = { { base, shadow, fixed } };
+    GmmVmStats stats;
+
+    gmm_vm_get_stats(mm.vm, &stats);
+    ck_assert_mem_eq(&stats.reserved, &want, sizeof(want));
+    ck_assert_mem_eq(&mm.reserved, &want, sizeof(want));
+}
+
+START_TEST(first_adjustment_reserves_the_handy_pages_too)
+{
+    expect_reserved(0, 0, 0);
+    ck_assert(!mm.initial_done);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_FIXED, 7, "video", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES, 0, 7);
+    ck_assert(mm.initial_done);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, 1, "tiny RAM", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES + 1, 0, 7);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_SHADOW, 3, "snapshot", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES + 1, 3, 7);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_FIXED, -7, "video", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES + 1, 3, 0);
+}
+END_TEST
+
+static const struct {
+    GmmAccount account;
+    int64_t delta;
+} absurd[] = {
+    { GMM_ACCOUNT_BASE, -11 }, /* would take the handy pages */
+    { GMM_ACCOUNT_FIXED, -1 },       { GMM_ACCOUNT_BASE, INT64_MIN },
+    { GMM_ACCOUNT_BASE, INT64_MAX }, { GMM_ACCOUNT_SHADOW, (INT64_C(1) << 40) + 1 },
+};
+
+START_TEST(absurd_adjustments_change_nothing)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, 10, "RAM", NULL), MEM_OK);
+    ck_assert_int_eq(mm_adjust(&mm, absurd[_i].account, absurd[_i].delta, "joke", &error),
+                     MEM_ERR_OUT_OF_RANGE);
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_OUT_OF_RANGE));
+    ck_assert_ptr_nonnull(strstr(error->message, "joke"));
+    expect_reserved(MM_HANDY_PAGES + 10, 0, 0);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, -10, "RAM", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES, 0, 0);
+}
+END_TEST
+
+START_TEST(failed_first_adjustment_leaves_the_machine_without_reservation)
+{
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, -1, "RAM", NULL), MEM_ERR_OUT_OF_RANGE);
+    ck_assert(!mm.initial_done);
+    expect_reserved(0, 0, 0);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, 0, "RAM", NULL), MEM_OK);
+    expect_reserved(MM_HANDY_PAGES, 0, 0);
+}
+END_TEST
+
+START_TEST(reservation_in_use_cannot_be_given_up)
+{
+    g_autoptr(GError) error = NULL;
+    GmmHandyPage pages[130];
+    PageId ids[130];
+
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, 10, "RAM", NULL), MEM_OK);
+    ck_assert_int_eq(gmm_vm_alloc(mm.vm, GMM_ACCOUNT_BASE, 130, pages), MEM_OK);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, -9, "RAM", &error), MEM_ERR_BELOW_ALLOCATED);
+    ck_assert_ptr_nonnull(error);
+    expect_reserved(MM_HANDY_PAGES + 10, 0, 0);
+    ck_assert_int_eq(mm_adjust(&mm, GMM_ACCOUNT_BASE, -8, "RAM", NULL), MEM_OK);
+    for (unsigned i = 0; i < 130; i++) {
+        ids[i] = pages[i].id;
+    }
+    ck_assert_int_eq(gmm_vm_free_pages(mm.vm, GMM_ACCOUNT_BASE, ids, 130), MEM_OK);
+}
+END_TEST
+
+START_TEST(declined_reservation_says_what_to_do)
+{
+    g_autoptr(GError) error = NULL;
+    Mm strict;
+
+    gmm_set_limit(gmm, MM_HANDY_PAGES + 100);
+    mm_init(&strict, gmm, "strict", GMM_NO_OVERCOMMIT);
+    ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_BASE, 101, "RAM", &error), MEM_ERR_DECLINED);
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_DECLINED));
+    ck_assert_msg(strstr(error->message, "overcommit") != NULL, "%s", error->message);
+    ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_BASE, 100, "RAM", NULL), MEM_OK);
+    ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_FIXED, 1, "video", NULL), MEM_ERR_DECLINED);
+    ck_assert_uint_eq(mm_clear(&strict), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mm");
+    TCase *layout = tcase_create("layout"), *reservation = tcase_create("reservation");
+
+    tcase_add_loop_test(layout, ram_lies_as_in_a_pc, 0, G_N_ELEMENTS(layouts));
+    tcase_add_loop_test(layout, bad_sizes_are_refused_with_what_is_allowed, 0,
+                        G_N_ELEMENTS(refusals));
+    suite_add_tcase(suite, layout);
+
+    tcase_add_checked_fixture(reservation, setup, teardown);
+    tcase_add_test(reservation, first_adjustment_reserves_the_handy_pages_too);
+    tcase_add_loop_test(reservation, absurd_adjustments_change_nothing, 0, G_N_ELEMENTS(absurd));
+    tcase_add_test(reservation, failed_first_adjustment_leaves_the_machine_without_reservation);
+    tcase_add_test(reservation, reservation_in_use_cannot_be_given_up);
+    tcase_add_test(reservation, declined_reservation_says_what_to_do);
+    suite_add_tcase(suite, reservation);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    return n_failed == 0 ? 0 : 1;
+}
