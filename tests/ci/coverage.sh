@@ -10,5 +10,5 @@ run_meson_tests coverage --suite memsys --timeout-multiplier 3
 gcovr --root "$ROOT" --object-directory "$OUT/coverage" --filter "$ROOT/memsys/" \
     --fail-under-line "$WANTED_PERCENT" --print-summary "$OUT/coverage" >"$OUT/coverage.txt" || status=$?
 cat "$OUT/coverage.txt"
-echo "summary: memsys: $(sed -n 's/^lines: //p' "$OUT/coverage.txt")"
+echo "summary: $(sed -n 's/^lines: //p' "$OUT/coverage.txt")"
 exit "${status:-0}"
