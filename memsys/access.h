@@ -10,25 +10,10 @@
 
 #include "memsys/pgm.h"
 
-#include <string.h>
-
-/* Layout of the page-map TLB (memsys/tlb-access.h); here only because hits are inlined. */
+/* Layout of the page-map TLB; here only because hits are inlined. */
 #include "memsys/tlb-access.h"
 
-/*
- * pgm_read_uN_as: the value; all ones if nothing answers or a device refuses.
- * pgm_write_uN_as: MEM_OK (also when a write vanished), MEM_ERR_NO_MEMORY, MEM_ERR_BALLOONED,
- *   MEM_ERR_BUS_ERROR.
- * The variants without _as name MEM_ORIGIN_DEVICE.
- */
-static inline uint8_t pgm_read_u8_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
-static inline uint16_t pgm_read_u16_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
-static inline uint32_t pgm_read_u32_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
-static inline uint64_t pgm_read_u64_as(Pgm *pgm, GPhys gpa, MemOrigin origin);
-static inline MemStatus pgm_write_u8_as(Pgm *pgm, GPhys gpa, uint8_t value, MemOrigin origin);
-static inline MemStatus pgm_write_u16_as(Pgm *pgm, GPhys gpa, uint16_t value, MemOrigin origin);
-static inline MemStatus pgm_write_u32_as(Pgm *pgm, GPhys gpa, uint32_t value, MemOrigin origin);
-static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, MemOrigin origin);
+#include <string.h>
 
 /**
  * pgm_bus_read, pgm_bus_write:
@@ -42,6 +27,166 @@ static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, Me
  */
 MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uint64_t *ret_value);
 MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemOrigin origin);
+
+/*
+ * pgm_read_uN_as, pgm_write_uN_as; the bodies follow pgm_bus_read().
+ *
+ * Reads give the value; all ones if nothing answers or a device refuses.
+ * Writes give MEM_OK (also when the write vanished), MEM_ERR_NO_MEMORY, MEM_ERR_BALLOONED,
+ *   MEM_ERR_BUS_ERROR.
+ * The variants without _as name MEM_ORIGIN_DEVICE.
+ */
+
+static inline uint8_t pgm_read_u8_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
+{
+    const uint8_t *host = pgm_tlb_lookup(pgm, gpa, 1, MEM_ACCESS_READ);
+
+    if (G_UNLIKELY(!host)) {
+        uint64_t slow;
+
+        (void)pgm_bus_read(pgm, gpa, 1, origin, &slow);
+        return (uint8_t)slow;
+    }
+    uint8_t value;
+
+    memcpy(&value, host, sizeof value);
+    return value;
+}
+
+static inline MemStatus pgm_write_u8_as(Pgm *pgm, GPhys gpa, uint8_t value, MemOrigin origin)
+{
+    uint8_t *host = pgm_tlb_lookup(pgm, gpa, 1, MEM_ACCESS_WRITE);
+
+    if (G_UNLIKELY(!host)) {
+        return pgm_bus_write(pgm, gpa, 1, value, origin);
+    }
+    memcpy(host, &value, sizeof value);
+    return MEM_OK;
+}
+
+static inline uint8_t pgm_read_u8(Pgm *pgm, GPhys gpa)
+{
+    return pgm_read_u8_as(pgm, gpa, MEM_ORIGIN_DEVICE);
+}
+
+static inline MemStatus pgm_write_u8(Pgm *pgm, GPhys gpa, uint8_t value)
+{
+    return pgm_write_u8_as(pgm, gpa, value, MEM_ORIGIN_DEVICE);
+}
+
+static inline uint16_t pgm_read_u16_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
+{
+    const uint8_t *host = pgm_tlb_lookup(pgm, gpa, 2, MEM_ACCESS_READ);
+
+    if (G_UNLIKELY(!host)) {
+        uint64_t slow;
+
+        (void)pgm_bus_read(pgm, gpa, 2, origin, &slow);
+        return (uint16_t)slow;
+    }
+    uint16_t value;
+
+    memcpy(&value, host, sizeof value);
+    return GUINT16_FROM_LE(value);
+}
+
+static inline MemStatus pgm_write_u16_as(Pgm *pgm, GPhys gpa, uint16_t value, MemOrigin origin)
+{
+    uint8_t *host = pgm_tlb_lookup(pgm, gpa, 2, MEM_ACCESS_WRITE);
+
+    if (G_UNLIKELY(!host)) {
+        return pgm_bus_write(pgm, gpa, 2, value, origin);
+    }
+    value = GUINT16_TO_LE(value);
+    memcpy(host, &value, sizeof value);
+    return MEM_OK;
+}
+
+static inline uint16_t pgm_read_u16(Pgm *pgm, GPhys gpa)
+{
+    return pgm_read_u16_as(pgm, gpa, MEM_ORIGIN_DEVICE);
+}
+
+static inline MemStatus pgm_write_u16(Pgm *pgm, GPhys gpa, uint16_t value)
+{
+    return pgm_write_u16_as(pgm, gpa, value, MEM_ORIGIN_DEVICE);
+}
+
+static inline uint32_t pgm_read_u32_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
+{
+    const uint8_t *host = pgm_tlb_lookup(pgm, gpa, 4, MEM_ACCESS_READ);
+
+    if (G_UNLIKELY(!host)) {
+        uint64_t slow;
+
+        (void)pgm_bus_read(pgm, gpa, 4, origin, &slow);
+        return (uint32_t)slow;
+    }
+    uint32_t value;
+
+    memcpy(&value, host, sizeof value);
+    return GUINT32_FROM_LE(value);
+}
+
+static inline MemStatus pgm_write_u32_as(Pgm *pgm, GPhys gpa, uint32_t value, MemOrigin origin)
+{
+    uint8_t *host = pgm_tlb_lookup(pgm, gpa, 4, MEM_ACCESS_WRITE);
+
+    if (G_UNLIKELY(!host)) {
+        return pgm_bus_write(pgm, gpa, 4, value, origin);
+    }
+    value = GUINT32_TO_LE(value);
+    memcpy(host, &value, sizeof value);
+    return MEM_OK;
+}
+
+static inline uint32_t pgm_read_u32(Pgm *pgm, GPhys gpa)
+{
+    return pgm_read_u32_as(pgm, gpa, MEM_ORIGIN_DEVICE);
+}
+
+static inline MemStatus pgm_write_u32(Pgm *pgm, GPhys gpa, uint32_t value)
+{
+    return pgm_write_u32_as(pgm, gpa, value, MEM_ORIGIN_DEVICE);
+}
+
+static inline uint64_t pgm_read_u64_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
+{
+    const uint8_t *host = pgm_tlb_lookup(pgm, gpa, 8, MEM_ACCESS_READ);
+
+    if (G_UNLIKELY(!host)) {
+        uint64_t slow;
+
+        (void)pgm_bus_read(pgm, gpa, 8, origin, &slow);
+        return (uint64_t)slow;
+    }
+    uint64_t value;
+
+    memcpy(&value, host, sizeof value);
+    return GUINT64_FROM_LE(value);
+}
+
+static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, MemOrigin origin)
+{
+    uint8_t *host = pgm_tlb_lookup(pgm, gpa, 8, MEM_ACCESS_WRITE);
+
+    if (G_UNLIKELY(!host)) {
+        return pgm_bus_write(pgm, gpa, 8, value, origin);
+    }
+    value = GUINT64_TO_LE(value);
+    memcpy(host, &value, sizeof value);
+    return MEM_OK;
+}
+
+static inline uint64_t pgm_read_u64(Pgm *pgm, GPhys gpa)
+{
+    return pgm_read_u64_as(pgm, gpa, MEM_ORIGIN_DEVICE);
+}
+
+static inline MemStatus pgm_write_u64(Pgm *pgm, GPhys gpa, uint64_t value)
+{
+    return pgm_write_u64_as(pgm, gpa, value, MEM_ORIGIN_DEVICE);
+}
 
 /**
  * pgm_read, pgm_write:

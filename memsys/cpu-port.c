@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The CPU's side: one answer a page, and the promise to say when it no longer holds.
+ *
+ * Answers are marked in the page's record ("seen") before they leave; page-state.c tells the CPUs as marked pages
+ * change. Addresses without a range have no record: when ranges move, everything is told.
+ */
+#include "memsys/pgm-internal.h"
+
+#define A20_BIT (UINT64_C(1) << 20)
+
+PgmCpu *pgm_cpu_attach(Pgm *pgm, const PgmCpuCallbacks *callbacks, void *user)
+{
+    PgmCpu *cpu = g_new(PgmCpu, 1);
+
+    *cpu =
+        (PgmCpu) { .pgm = pgm, .callbacks = callbacks, .user = user, .a20_mask = UINT64_MAX };
+    g_ptr_array_add(pgm->cpus, cpu);
+    return cpu;
+}
+
+void pgm_cpu_detach(PgmCpu *cpu)
+{
+    if (cpu) {
+        g_ptr_array_remove(cpu->pgm->cpus, cpu);
+        g_free(cpu);
+    }
+}
+
+Pgm *pgm_cpu_pgm(const PgmCpu *cpu)
+{
+    return cpu->pgm;
+}
+
+void pgm_cpu_set_a20(PgmCpu *cpu, bool enabled)
+{
+    GPhys mask = enabled ? UINT64_MAX : ~A20_BIT;
+
+    if (cpu->a20_mask == mask) {
+        return;
+    }
+    cpu->a20_mask = mask;
+    if (cpu->callbacks->invalidate_all) {
+        cpu->callbacks->invalidate_all(cpu->user, cpu->pgm->any_executed);
+    }
+}
+
+bool pgm_cpu_a20(const PgmCpu *cpu)
+{
+    return cpu->a20_mask == UINT64_MAX;
+}
+
+GPhys pgm_cpu_mask(const PgmCpu *cpu, GPhys gpa)
+{
+    return gpa & cpu->a20_mask;
+}
+
+/* ---- fill */
+
+/* Kinds of data access that must be caught, by the page itself and by watches. */
+static unsigned caught_by_page(const PgmView *view)
+{
+    return (view->cpu_read_caught ? MEM_ACCESS_READ : 0u) |
+           (view->cpu_write_caught ? MEM_ACCESS_WRITE : 0u);
+}
+
+static unsigned caught_by_watch(const Pgm *pgm, GPhys gpa)
+{
+    return (pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_READ) ? MEM_ACCESS_READ : 0u) |
+           (pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_WRITE) ? MEM_ACCESS_WRITE : 0u);
+}
+
+static void answer_catch(Pgm *pgm, unsigned by_page, unsigned by_watch, MemAccess access,
+                         PgmFill *fill)
+{
+    fill->kind = PGM_FILL_CATCH;
+    fill->perms = by_page | by_watch;
+    fill->watched = (by_page & access) == 0;
+    pgm->stats.cpu_fills_catch++;
+}
+
+static void answer_direct(Pgm *pgm, const PgmPlace *place, unsigned caught, MemAccess access,
+                          PgmFill *fill)
+{
+    PgmView view;
+
+    pgm_view(place, &view);
+    bool executed = pgm_id_executed(pgm, view.read_id);
+
+    if (access == MEM_ACCESS_EXEC && !executed) {
+        pgm_mark_executed(pgm, place->range, place->index, view.read_id);
+        executed = true;
+        fill->flush = true;
+    }
+    fill->kind = PGM_FILL_DIRECT;
+    fill->id = view.read_id;
+    fill->perms = (MEM_ACCESS_READ | (view.writable ? MEM_ACCESS_WRITE : 0u)) & ~caught;
+    if (executed && !view.cpu_read_caught) {
+        fill->perms |= MEM_ACCESS_EXEC;
+    }
+}
+
+/* Stores need the page writable; the change may tell CPUs, this one too. */
+static MemStatus prepare_store(const PgmPlace *place)
+{
+    PgmRecord which = PGM_RECORD_FRONT;
+
+    if (place->range->kind == PGM_RANGE_ROM) {
+        bool reaches = pgm_rom_write_record(place->range, place->index, &which);
+
+        g_assert(reaches);
+    }
+    return pgm_page_make_writable(place->range, place->index, which);
+}
+
+void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
+{
+    Pgm *pgm = cpu->pgm;
+    PgmPlace place;
+    PgmView view;
+
+    gpa = pgm_cpu_mask(cpu, gpa) & MEM_PAGE_MASK;
+    pgm->stats.cpu_fills++;
+    *ret_fill = (PgmFill) { .gpa = gpa,
+                            .exec_watched = pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_EXEC) };
+    pgm->cpu_may_hold = true;
+    unsigned by_watch = caught_by_watch(pgm, gpa);
+
+    if (!pgm_place_lookup(pgm, gpa, &place)) {
+        ret_fill->kind = PGM_FILL_UNASSIGNED;
+        ret_fill->perms = MEM_ACCESS_READ | MEM_ACCESS_WRITE;
+        ret_fill->watched = (by_watch & access) != 0;
+        return;
+    }
+    pgm_view(&place, &view);
+    unsigned by_page = caught_by_page(&view);
+    bool fetch_caught = access == MEM_ACCESS_EXEC && (by_page & MEM_ACCESS_READ) != 0;
+
+    if (((by_page | by_watch) & access) != 0 || fetch_caught) {
+        pgm_page_mark_seen(place.range, place.index);
+        answer_catch(pgm, by_page, by_watch, fetch_caught ? MEM_ACCESS_READ : access, ret_fill);
+        return;
+    }
+    if (access == MEM_ACCESS_WRITE && prepare_store(&place) != MEM_OK) {
+        ret_fill->kind = PGM_FILL_NO_MEMORY;
+        return;
+    }
+    answer_direct(pgm, &place, by_page | by_watch, access, ret_fill);
+    pgm_page_mark_seen(place.range, place.index);
+}
+
+/* ---- a page walker's accesses */
+
+uint32_t pgm_cpu_read_u32(PgmCpu *cpu, GPhys gpa)
+{
+    return pgm_read_u32_as(cpu->pgm, pgm_cpu_mask(cpu, gpa), MEM_ORIGIN_CPU);
+}
+
+uint64_t pgm_cpu_read_u64(PgmCpu *cpu, GPhys gpa)
+{
+    return pgm_read_u64_as(cpu->pgm, pgm_cpu_mask(cpu, gpa), MEM_ORIGIN_CPU);
+}
+
+MemStatus pgm_cpu_write_u32(PgmCpu *cpu, GPhys gpa, uint32_t value)
+{
+    return pgm_write_u32_as(cpu->pgm, pgm_cpu_mask(cpu, gpa), value, MEM_ORIGIN_CPU);
+}
+
+MemStatus pgm_cpu_write_u64(PgmCpu *cpu, GPhys gpa, uint64_t value)
+{
+    return pgm_write_u64_as(cpu->pgm, pgm_cpu_mask(cpu, gpa), value, MEM_ORIGIN_CPU);
+}
+
+/* ---- executed pages */
+
+bool pgm_page_executed(const Pgm *pgm, PageId id)
+{
+    return (size_t)id / 8 < pgm->executed_bytes && pgm_id_executed(pgm, id);
+}
+
+void pgm_forget_executed(Pgm *pgm)
+{
+    if (pgm->any_executed) {
+        bool done = pgm->os->discard(pgm->executed, pgm->executed_bytes);
+
+        g_assert(done);
+        pgm->any_executed = false;
+    }
+}
+
+void pgm_cpu_report_exec(PgmCpu *cpu, GPhys gpa, uint32_t len)
+{
+    PgmWatchHit hit = { .gpa = pgm_cpu_mask(cpu, gpa),
+                        .len = len,
+                        .access = MEM_ACCESS_EXEC,
+                        .origin = MEM_ORIGIN_CPU,
+                        .before = true };
+
+    g_assert(len > 0);
+    pgm_watch_tell(cpu->pgm, &hit);
+    hit.before = false;
+    pgm_watch_tell(cpu->pgm, &hit);
+}

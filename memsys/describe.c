@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The map and its pages in words: for info items, reports and error messages.
+ */
+#include "memsys/pgm-internal.h"
+
+#include <inttypes.h>
+
+const char *pgm_page_type_name(PgmPageType type)
+{
+    static const char *const names[PGM_N_PAGE_TYPES] = {
+        [PGM_PAGE_RAM] = "RAM",
+        [PGM_PAGE_MMIO2] = "MMIO2",
+        [PGM_PAGE_MMIO2_ALIAS] = "MMIO2 alias",
+        [PGM_PAGE_ROM] = "ROM",
+        [PGM_PAGE_ROM_SHADOW] = "ROM shadow",
+        [PGM_PAGE_MMIO] = "MMIO",
+    };
+
+    return (unsigned)type < PGM_N_PAGE_TYPES ? names[type] : "unknown type";
+}
+
+const char *pgm_page_state_name(PgmPageState state)
+{
+    static const char *const names[PGM_N_PAGE_STATES] = {
+        [PGM_PAGE_ZERO] = "zero",
+        [PGM_PAGE_ALLOCATED] = "allocated",
+        [PGM_PAGE_WRITE_MONITORED] = "write-monitored",
+        [PGM_PAGE_SHARED] = "shared",
+        [PGM_PAGE_BALLOONED] = "ballooned",
+    };
+
+    return (unsigned)state < PGM_N_PAGE_STATES ? names[state] : "unknown state";
+}
+
+const char *pgm_range_kind_name(PgmRangeKind kind)
+{
+    static const char *const names[] = {
+        [PGM_RANGE_RAM] = "RAM",
+        [PGM_RANGE_ROM] = "ROM",
+        [PGM_RANGE_MMIO] = "MMIO",
+        [PGM_RANGE_MMIO2] = "MMIO2",
+    };
+
+    return (unsigned)kind < G_N_ELEMENTS(names) ? names[kind] : "unknown kind";
+}
+
+static const char *handler_name(PgmHandlerState state)
+{
+    static const char *const names[] = {
+        [PGM_HANDLER_NONE] = "none",
+        [PGM_HANDLER_DISABLED] = "off",
+        [PGM_HANDLER_WRITE] = "write",
+        [PGM_HANDLER_ALL] = "all",
+    };
+
+    return names[state];
+}
+
+/* ---- ranges */
+
+static PgmRangeInfo span_info(const PgmSpan *span)
+{
+    const PgmRange *range = span->range;
+
+    return (PgmRangeInfo) { .start = span->first,
+                            .len = span->last - span->first + 1,
+                            .kind = range->kind,
+                            .description = range->description,
+                            .owner = range->owner,
+                            .over_ram = range->beneath != NULL,
+                            .shadowed = range->kind == PGM_RANGE_ROM &&
+                                        ((const PgmRom *)range)->shadow != NULL };
+}
+
+unsigned pgm_range_count(const Pgm *pgm)
+{
+    return pgm->spans.n;
+}
+
+bool pgm_range_get(const Pgm *pgm, unsigned index, PgmRangeInfo *ret_info)
+{
+    if (index >= pgm->spans.n) {
+        return false;
+    }
+    *ret_info = span_info(&pgm->spans.spans[index]);
+    return true;
+}
+
+/* ---- pages */
+
+/* The record that reads of the place see, with the handler and type of what is shown there. */
+static PgmPage shown_page(const PgmPlace *place)
+{
+    PgmPage front = *pgm_range_page(place->range, place->index);
+    PgmPage page = front;
+
+    if (place->range->kind == PGM_RANGE_ROM &&
+        pgm_rom_read_record(place->range, place->index) == PGM_RECORD_SHADOW) {
+        page = pgm_page_with_handler(*pgm_shadow_page(place->range, place->index),
+                                     pgm_page_handler(front));
+    }
+    if (place->shown != place->range) {
+        page = (page & ~PGM_PAGE_TYPE_MASK) |
+               pgm_page_make(PGM_PAGE_MMIO2_ALIAS, PGM_PAGE_ZERO, 0);
+    }
+    return page & ~PGM_PAGE_SEEN_BIT;
+}
+
+bool pgm_page_query(Pgm *pgm, GPhys gpa, PgmPageInfo *ret_info)
+{
+    PgmPlace place;
+
+    if (!pgm_place_lookup(pgm, gpa, &place)) {
+        return false;
+    }
+    PgmPage page = shown_page(&place);
+
+    *ret_info = (PgmPageInfo) { .type = pgm_page_type(page),
+                                .state = pgm_page_state(page),
+                                .handler = pgm_page_handler(page),
+                                .id = pgm_page_id(page),
+                                .written = pgm_page_written(page),
+                                .executed = pgm_page_type(page) != PGM_PAGE_MMIO &&
+                                            pgm_id_executed(pgm, pgm_page_id(page)),
+                                .range = span_info(pgm_span_at_or_above(pgm, gpa)) };
+    return true;
+}
+
+char *pgm_describe(Pgm *pgm, GPhys gpa)
+{
+    PgmPageInfo info;
+
+    if (!pgm_page_query(pgm, gpa, &info)) {
+        return g_strdup_printf("0x%" PRIx64 ": nothing is registered here", gpa);
+    }
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "0x%" PRIx64 ": %s \"%s\" 0x%" PRIx64 "-0x%" PRIx64, gpa,
+                    pgm_range_kind_name(info.range.kind), info.range.description,
+                    info.range.start, info.range.start + info.range.len - 1);
+    if (info.range.owner[0] != '\0') {
+        g_string_append_printf(text, " of %s", info.range.owner);
+    }
+    g_string_append_printf(text, "; page %s, %s", pgm_page_type_name(info.type),
+                           pgm_page_state_name(info.state));
+    if (info.type != PGM_PAGE_MMIO && info.handler != PGM_HANDLER_NONE) {
+        g_string_append_printf(text, ", handler %s", handler_name(info.handler));
+    }
+    if (info.id != MEM_ZERO_PAGE_ID) {
+        g_string_append_printf(text, ", host page 0x%x", info.id);
+    }
+    g_string_append(text, info.executed ? ", executed" : "");
+    g_string_append(text, info.range.over_ram ? ", over RAM" : "");
+    return g_string_free(text, FALSE);
+}
+
+/* ---- the map */
+
+static void print_run(GString *text, const PgmSpan *span, GPhys first, GPhys last, PgmPage page)
+{
+    g_string_append_printf(text, "  %016" PRIx64 "-%016" PRIx64 " %10" PRIu64 " pages  %-11s %-15s",
+                           first, last, (last - first + 1) >> MEM_PAGE_SHIFT,
+                           pgm_page_type_name(pgm_page_type(page)),
+                           pgm_page_state_name(pgm_page_state(page)));
+    if (pgm_page_handler(page) != PGM_HANDLER_NONE && pgm_page_type(page) != PGM_PAGE_MMIO) {
+        g_string_append_printf(text, " handler %s", handler_name(pgm_page_handler(page)));
+    }
+    g_string_append(text, span->range->beneath ? " over RAM\n" : "\n");
+}
+
+static void print_span(Pgm *pgm, const PgmSpan *span, GString *text)
+{
+    PgmRange *range = span->range;
+    const PgmPage shown_bits = PGM_PAGE_TYPE_MASK | PGM_PAGE_STATE_MASK | PGM_PAGE_HANDLER_MASK;
+    GPhys run_first = span->first;
+    PgmPage run = 0;
+
+    g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 " %s \"%s\"%s%s\n", span->first,
+                           span->last, pgm_range_kind_name(range->kind), range->description,
+                           range->owner[0] ? " of " : "", range->owner);
+    for (GPhys gpa = span->first; gpa <= span->last; gpa += MEM_PAGE_SIZE) {
+        PgmPlace place;
+        uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+
+        if (range->kind == PGM_RANGE_RAM && pgm_range_next_touched(range, index) != index) {
+            /* Untouched records are all zero: one of them stands for the run. */
+            uint64_t next = pgm_range_next_touched(range, index);
+
+            if (gpa == span->first || run != 0) {
+                if (gpa != span->first) {
+                    print_run(text, span, run_first, gpa - 1, run);
+                }
+                run_first = gpa;
+                run = 0;
+            }
+            gpa = range->start + ((next - 1) << MEM_PAGE_SHIFT);
+            continue;
+        }
+        (void)pgm_place_lookup(pgm, gpa, &place);
+        PgmPage page = shown_page(&place) & shown_bits;
+
+        if (gpa == span->first) {
+            run = page;
+        } else if (page != run) {
+            print_run(text, span, run_first, gpa - 1, run);
+            run_first = gpa;
+            run = page;
+        }
+    }
+    print_run(text, span, run_first, span->last, run);
+}
+
+void pgm_print_map(Pgm *pgm, GString *text)
+{
+    for (unsigned i = 0; i < pgm->spans.n; i++) {
+        PgmSpan span = pgm->spans.spans[i];
+
+        print_span(pgm, &span, text);
+    }
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Access handlers. A handler belongs to bytes of a range, not to an address: it moves with its MMIO2, sleeps while an
+ * overlay covers it, and is dropped (not freed) when the range goes.
+ *
+ * Invariants (pgm_handlers_verify() checks them):
+ * 1. A range's handlers are sorted by offset and disjoint in bytes; ALL handlers cover whole pages.
+ * 2. The handler state of a page is the strongest of the handlers that touch it, where one that is switched off on
+ *    that page counts as DISABLED.
+ */
+#include "memsys/pgm-internal.h"
+
+#include <inttypes.h>
+
+struct PgmHandler {
+    Pgm *pgm;
+    PgmRange *range; /* NULL: the range is gone */
+    uint64_t offset; /* within the range, bytes */
+    uint64_t len;
+    PgmHandlerKind kind;
+    PgmHandlerFunc func;
+    void *user;
+    char *description;
+    GHashTable *off; /* set of page index + 1 where it is switched off; NULL: none */
+};
+
+static uint64_t first_page(const PgmHandler *handler)
+{
+    return handler->offset >> MEM_PAGE_SHIFT;
+}
+
+static uint64_t last_page(const PgmHandler *handler)
+{
+    return (handler->offset + handler->len - 1) >> MEM_PAGE_SHIFT;
+}
+
+static bool is_off(const PgmHandler *handler, uint64_t index)
+{
+    return handler->off && g_hash_table_contains(handler->off, GSIZE_TO_POINTER(index + 1));
+}
+
+/* Index of the first handler of the range that ends after @offset. */
+static unsigned handler_index_above(const PgmRange *range, uint64_t offset)
+{
+    unsigned low = 0;
+    unsigned high = range->handlers ? range->handlers->len : 0;
+
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+        const PgmHandler *handler = g_ptr_array_index(range->handlers, mid);
+
+        if (handler->offset + handler->len <= offset) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+const PgmHandler *pgm_handler_at(const PgmRange *range, uint64_t offset, uint64_t *ret_run)
+{
+    unsigned i = handler_index_above(range, offset);
+
+    *ret_run = UINT64_MAX;
+    if (!range->handlers || i == range->handlers->len) {
+        return NULL;
+    }
+    const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+
+    if (offset < handler->offset) {
+        *ret_run = handler->offset - offset;
+        return NULL;
+    }
+    *ret_run = handler->offset + handler->len - offset;
+    if (is_off(handler, offset >> MEM_PAGE_SHIFT)) {
+        *ret_run = MIN(*ret_run, MEM_PAGE_SIZE - (offset & ~MEM_PAGE_MASK));
+        return NULL;
+    }
+    return handler;
+}
+
+PgmHandlerResult pgm_handler_call(Pgm *pgm, const PgmHandler *handler,
+                                  const PgmHandlerAccess *access)
+{
+    pgm->stats.handler_calls++;
+    /* The handler may be gone when this returns. */
+    return handler->func(pgm, access, handler->user);
+}
+
+PgmHandlerState pgm_handler_page_state(const PgmRange *range, uint64_t index, bool armed)
+{
+    PgmHandlerState state = PGM_HANDLER_NONE;
+    unsigned n = range->handlers ? range->handlers->len : 0;
+
+    for (unsigned i = handler_index_above(range, index << MEM_PAGE_SHIFT); i < n; i++) {
+        const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+
+        if (first_page(handler) > index) {
+            break;
+        }
+        PgmHandlerState own = handler->kind == PGM_HANDLER_KIND_ALL ? PGM_HANDLER_ALL
+                                                                     : PGM_HANDLER_WRITE;
+
+        state = MAX(state, !armed && is_off(handler, index) ? PGM_HANDLER_DISABLED : own);
+    }
+    return state;
+}
+
+static void update_pages(PgmRange *range, uint64_t first, uint64_t last)
+{
+    bool batch = last - first >= PGM_TELL_EACH_MAX;
+
+    if (batch) {
+        pgm_batch_begin(range->pgm);
+    }
+    for (uint64_t i = first; i <= last; i++) {
+        pgm_page_change(range, i, PGM_RECORD_FRONT,
+                        pgm_page_with_handler(range->pages[i],
+                                              pgm_handler_page_state(range, i, false)));
+    }
+    if (batch) {
+        pgm_batch_end(range->pgm);
+    }
+}
+
+/* ---- registering */
+
+static PgmRange *find_range(Pgm *pgm, GPhys start, uint64_t len)
+{
+    const PgmSpan *span = pgm_span_lookup(pgm, start);
+
+    if (!span || span->range->kind == PGM_RANGE_MMIO) {
+        return NULL;
+    }
+    uint64_t size = span->range->shown_pages << MEM_PAGE_SHIFT;
+    uint64_t offset = start - span->range->start;
+
+    return len <= size - offset ? span->range : NULL;
+}
+
+static bool check_new(PgmHandlerKind kind, GPhys start, uint64_t len, const char *description,
+                      GError **error)
+{
+    if (len == 0 || len - 1 > UINT64_MAX - start) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_INVALID_PARAMETER,
+                    "handler \"%s\": 0x%" PRIx64 " bytes at 0x%" PRIx64 " are no range",
+                    description, len, start);
+        return false;
+    }
+    if (kind == PGM_HANDLER_KIND_ALL && ((start | len) & ~MEM_PAGE_MASK) != 0) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_UNALIGNED,
+                    "handler \"%s\": 0x%" PRIx64 " bytes at 0x%" PRIx64 " are not whole pages",
+                    description, len, start);
+        return false;
+    }
+    return true;
+}
+
+PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t len,
+                            PgmHandlerFunc func, void *user, const char *description,
+                            GError **error)
+{
+    g_assert(func);
+    g_assert(kind == PGM_HANDLER_KIND_WRITE || kind == PGM_HANDLER_KIND_ALL);
+    description = description ? description : "";
+    if (!check_new(kind, start, len, description, error)) {
+        return NULL;
+    }
+    PgmRange *range = find_range(pgm, start, len);
+
+    if (!range) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_NO_RANGE,
+                    "handler \"%s\": 0x%" PRIx64 "-0x%" PRIx64
+                    " does not lie in one range of RAM, ROM or MMIO2",
+                    description, start, start + (len - 1));
+        return NULL;
+    }
+    uint64_t offset = start - range->start;
+    unsigned at = handler_index_above(range, offset);
+
+    if (range->handlers && at < range->handlers->len) {
+        const PgmHandler *other = g_ptr_array_index(range->handlers, at);
+
+        if (other->offset < offset + len) {
+            g_set_error(error, MEM_ERROR, MEM_ERR_HANDLER_CONFLICT,
+                        "handler \"%s\" 0x%" PRIx64 "-0x%" PRIx64
+                        " overlaps handler \"%s\" 0x%" PRIx64 "-0x%" PRIx64,
+                        description, start, start + (len - 1), other->description,
+                        range->start + other->offset,
+                        range->start + other->offset + other->len - 1);
+            return NULL;
+        }
+    }
+    PgmHandler *handler = g_new(PgmHandler, 1);
+
+    *handler = (PgmHandler) { .pgm = pgm,
+                              .range = range,
+                              .offset = offset,
+                              .len = len,
+                              .kind = kind,
+                              .func = func,
+                              .user = user,
+                              .description = g_strdup(description) };
+    if (!range->handlers) {
+        range->handlers = g_ptr_array_new();
+    }
+    g_ptr_array_insert(range->handlers, (int)at, handler);
+    update_pages(range, first_page(handler), last_page(handler));
+    return handler;
+}
+
+void pgm_handler_free(PgmHandler *handler)
+{
+    if (!handler) {
+        return;
+    }
+    PgmRange *range = handler->range;
+
+    if (range) {
+        g_ptr_array_remove(range->handlers, handler);
+        update_pages(range, first_page(handler), last_page(handler));
+    }
+    g_clear_pointer(&handler->off, g_hash_table_unref);
+    g_free(handler->description);
+    g_free(handler);
+}
+
+void pgm_handlers_detach(PgmRange *range)
+{
+    for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
+        PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+
+        handler->range = NULL;
+    }
+    g_clear_pointer(&range->handlers, g_ptr_array_unref);
+}
+
+/* ---- switching off */
+
+MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
+{
+    PgmRange *range = handler->range;
+
+    if (!range || range->start == MEM_GPHYS_NIL || gpa < range->start) {
+        return MEM_ERR_OUT_OF_RANGE;
+    }
+    uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+
+    if (index < first_page(handler) || index > last_page(handler)) {
+        return MEM_ERR_OUT_OF_RANGE;
+    }
+    if (!handler->off) {
+        handler->off = g_hash_table_new(NULL, NULL);
+    }
+    g_hash_table_add(handler->off, GSIZE_TO_POINTER(index + 1));
+    update_pages(range, index, index);
+    return MEM_OK;
+}
+
+void pgm_handler_reset(PgmHandler *handler)
+{
+    if (!handler->off) {
+        return;
+    }
+    g_autoptr(GHashTable) off = g_steal_pointer(&handler->off);
+    GHashTableIter iter;
+    void *key;
+
+    if (!handler->range) {
+        return;
+    }
+    g_hash_table_iter_init(&iter, off);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        uint64_t index = GPOINTER_TO_SIZE(key) - 1;
+
+        update_pages(handler->range, index, index);
+    }
+}
+
+void pgm_handlers_rearm(PgmRange *range)
+{
+    for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
+        pgm_handler_reset(g_ptr_array_index(range->handlers, i));
+    }
+}
+
+/* ---- looking */
+
+PgmHandler *pgm_handler_lookup(Pgm *pgm, GPhys gpa)
+{
+    PgmPlace place;
+
+    if (!pgm_place_lookup(pgm, gpa, &place) || !place.range->handlers) {
+        return NULL;
+    }
+    uint64_t offset = place.index << MEM_PAGE_SHIFT | (gpa & ~MEM_PAGE_MASK);
+    unsigned i = handler_index_above(place.range, offset);
+
+    if (i == place.range->handlers->len) {
+        return NULL;
+    }
+    PgmHandler *handler = g_ptr_array_index(place.range->handlers, i);
+
+    return offset >= handler->offset ? handler : NULL;
+}
+
+void pgm_handler_foreach(Pgm *pgm, PgmHandlerVisitor visit, void *user)
+{
+    for (unsigned r = 0; r < pgm->ranges->len; r++) {
+        const PgmRange *range = g_ptr_array_index(pgm->ranges, r);
+
+        for (unsigned i = 0;
+             range->start != MEM_GPHYS_NIL && range->handlers && i < range->handlers->len; i++) {
+            const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+
+            visit(handler->kind, range->start + handler->offset, handler->len,
+                  handler->description, user);
+        }
+    }
+}
+
+unsigned pgm_handlers_verify(const PgmRange *range, GString *report)
+{
+    unsigned n_bad = 0;
+    uint64_t end = 0;
+
+    for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
+        const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+        bool whole = ((handler->offset | handler->len) & ~MEM_PAGE_MASK) == 0;
+
+        if (handler->range != range || handler->offset < end || handler->len == 0 ||
+            handler->offset + handler->len > range->n_pages << MEM_PAGE_SHIFT ||
+            (handler->kind == PGM_HANDLER_KIND_ALL && !whole)) {
+            n_bad++;
+            g_string_append_printf(report, "handler \"%s\" of \"%s\" is out of order\n",
+                                   handler->description, range->description);
+        }
+        end = handler->offset + handler->len;
+        for (uint64_t p = first_page(handler); p <= last_page(handler); p++) {
+            if (pgm_page_handler(range->pages[p]) != pgm_handler_page_state(range, p, false)) {
+                n_bad++;
+                g_string_append_printf(
+                    report, "page %" PRIu64 " of \"%s\": handler state is not that of handlers\n",
+                    p, range->description);
+            }
+        }
+    }
+    return n_bad;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Handy pages: the machine's own stock, so that a guest's first write to a page does not visit GMM. Refilled to
+ * 128 in one call; which guest page each taken one went to is told to GMM then.
+ *
+ * Out of pages is not an end: the write that needed one fails with MEM_ERR_NO_MEMORY, nothing has changed, and the
+ * machine goes on once a refill succeeds.
+ *
+ * Pages that GMM does not know to be zero are cleared as they are taken, not at refill: they are in the cache when the
+ * guest then writes, and copies of shared pages need no clearing at all.
+ *
+ * Source: VirtualBox's handy pages and their marks of 32 and 8.
+ */
+#include "memsys/pgm-internal.h"
+
+#include <string.h>
+
+void pgm_handy_report(Pgm *pgm)
+{
+    PgmHandyStock *handy = &pgm->handy;
+
+    for (unsigned i = 0; i < handy->n_used; i++) {
+        MemStatus status =
+            gmm_vm_set_guest_frame(pgm->mm.vm, handy->used_ids[i], handy->used_gpas[i]);
+
+        g_assert(status == MEM_OK);
+    }
+    handy->n_used = 0;
+}
+
+/* All that is missing, or as much as GMM will give. */
+static void refill(Pgm *pgm)
+{
+    PgmHandyStock *handy = &pgm->handy;
+
+    pgm_free_flush(pgm);
+    pgm_handy_report(pgm);
+    for (unsigned want = MM_HANDY_PAGES - handy->n; want > 0; want /= 2) {
+        if (gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_BASE, want, &handy->pages[handy->n]) == MEM_OK) {
+            handy->n += want;
+            pgm->stats.handy_refills++;
+            return;
+        }
+    }
+}
+
+MemStatus pgm_ensure_handy(Pgm *pgm)
+{
+    if (pgm->handy.n <= PGM_HANDY_REFILL_SOON) {
+        refill(pgm);
+    }
+    return pgm->handy.n > 0 ? MEM_OK : MEM_ERR_NO_MEMORY;
+}
+
+MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
+{
+    PgmHandyStock *handy = &pgm->handy;
+
+    if (handy->n <= PGM_HANDY_REFILL_NOW) {
+        refill(pgm);
+        if (handy->n == 0) {
+            return MEM_ERR_NO_MEMORY;
+        }
+    }
+    if (handy->n_used == MM_HANDY_PAGES) {
+        pgm_handy_report(pgm);
+    }
+    GmmHandyPage page = handy->pages[--handy->n];
+
+    if (want_zeros && !page.zeroed) {
+        memset(pgm_host(pgm, page.id), 0, MEM_PAGE_SIZE);
+    }
+    /* The id may have been ours before, with code: its bytes are others now. */
+    pgm_forget_code(pgm, page.id);
+    handy->used_ids[handy->n_used] = page.id;
+    handy->used_gpas[handy->n_used++] = gpa;
+    *ret_id = page.id;
+    return MEM_OK;
+}
+
+void pgm_free_flush(Pgm *pgm)
+{
+    PgmFreeBatch *batch = &pgm->freeing;
+
+    if (batch->n == 0) {
+        return;
+    }
+    /* A page may go back before GMM heard where it went. */
+    pgm_handy_report(pgm);
+    MemStatus status = gmm_vm_free_pages(pgm->mm.vm, GMM_ACCOUNT_BASE, batch->ids, batch->n);
+
+    g_assert(status == MEM_OK);
+    batch->n = 0;
+}
+
+void pgm_free_id(Pgm *pgm, PageId id)
+{
+    PgmFreeBatch *batch = &pgm->freeing;
+
+    if (batch->n == PGM_FREE_BATCH) {
+        pgm_free_flush(pgm);
+    }
+    batch->ids[batch->n++] = id;
+}
+
+void pgm_handy_return_all(Pgm *pgm)
+{
+    while (pgm->handy.n > 0) {
+        pgm_free_id(pgm, pgm->handy.pages[--pgm->handy.n].id);
+    }
+    pgm_free_flush(pgm);
+    pgm_handy_report(pgm);
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a page. pgm_page_change() is the only code that writes a record; it keeps the counters, drops the
+ * page-map TLB's entries and tells the CPUs. The events around it follow the state table of VirtualBox's PGM:
+ *
+ *   ZERO --write--> ALLOCATED <--write-- WRITE_MONITORED
+ *    | ^                |  \----arm--------^
+ *    | +----free--------+--share--> SHARED --write: copy--> ALLOCATED
+ *    +--inflate--> BALLOONED --deflate--> ZERO
+ *
+ * CPUs are told only if some CPU was answered about the page since it was last told ("seen"): the first write to
+ * a page that no CPU ever read costs no flush.
+ *
+ * Source: state table from VirtualBox's PGM; counters kept by one function, and "seen", are ours.
+ */
+#include "memsys/pgm-internal.h"
+
+#include <string.h>
+
+/* ---- counters */
+
+void pgm_pages_count(Pgm *pgm, PgmPage page, uint64_t n, int sign)
+{
+    PgmPageCounts *counts = &pgm->stats.pages;
+    uint64_t delta = sign < 0 ? (uint64_t)0 - n : n;
+    PgmPageType type = pgm_page_type(page);
+    PgmPageState state = pgm_page_state(page);
+
+    counts->all += delta;
+    counts->written += pgm_page_written(page) ? delta : 0;
+    /* The memory of an alias is counted where it lives, with its MMIO2. */
+    if (type == PGM_PAGE_MMIO || type == PGM_PAGE_MMIO2_ALIAS) {
+        counts->pure_mmio += delta;
+        return;
+    }
+    counts->private_pages +=
+        state == PGM_PAGE_ALLOCATED || state == PGM_PAGE_WRITE_MONITORED ? delta : 0;
+    counts->monitored += state == PGM_PAGE_WRITE_MONITORED ? delta : 0;
+    counts->shared += state == PGM_PAGE_SHARED ? delta : 0;
+    counts->zero += state == PGM_PAGE_ZERO || state == PGM_PAGE_BALLOONED ? delta : 0;
+    counts->ballooned += state == PGM_PAGE_BALLOONED ? delta : 0;
+}
+
+/* ---- telling */
+
+void pgm_tell_all(Pgm *pgm, bool executed)
+{
+    if (!pgm->cpu_may_hold) {
+        return;
+    }
+    pgm->cpu_may_hold = false;
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
+
+        if (cpu->callbacks->invalidate_all) {
+            cpu->callbacks->invalidate_all(cpu->user, executed);
+        }
+    }
+}
+
+static void tell_page(Pgm *pgm, GPhys gpa, bool executed)
+{
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
+
+        if (cpu->callbacks->invalidate_page) {
+            cpu->callbacks->invalidate_page(cpu->user, gpa, executed);
+        }
+    }
+}
+
+/* One address that shows the page; overlays above it do no harm. */
+static void drop_gpa(Pgm *pgm, GPhys gpa, bool seen, bool executed)
+{
+    pgm_tlb_flush_page(pgm, gpa);
+    if (seen) {
+        tell_page(pgm, gpa, executed);
+    }
+}
+
+static void drop_page(PgmRange *range, uint64_t index, bool seen, bool executed)
+{
+    Pgm *pgm = range->pgm;
+
+    if (range->start != MEM_GPHYS_NIL && index < range->shown_pages) {
+        drop_gpa(pgm, range->start + (index << MEM_PAGE_SHIFT), seen, executed);
+    }
+    if (range->kind == PGM_RANGE_MMIO2) {
+        const GArray *aliases = pgm_mmio2_of(range)->aliases;
+
+        for (unsigned i = 0; i < aliases->len; i++) {
+            const PgmAlias *alias = &g_array_index(aliases, PgmAlias, i);
+
+            if (alias->index == index && alias->mmio->start != MEM_GPHYS_NIL) {
+                drop_gpa(pgm, alias->mmio->start + (alias->mmio_index << MEM_PAGE_SHIFT), seen,
+                         executed);
+            }
+        }
+    }
+}
+
+static void touch(PgmRange *range, uint64_t index)
+{
+    if (range->touched) {
+        uint64_t group = index >> PGM_TOUCH_SHIFT;
+
+        range->touched[group >> 6] |= UINT64_C(1) << (group & 63);
+    }
+}
+
+void pgm_page_mark_seen(PgmRange *range, uint64_t index)
+{
+    PgmPage *page = pgm_range_page(range, index);
+
+    range->pgm->cpu_may_hold = true;
+    if ((*page & PGM_PAGE_SEEN_BIT) == 0) {
+        *page |= PGM_PAGE_SEEN_BIT;
+        touch(range, index);
+    }
+}
+
+void pgm_page_view_changed(PgmRange *range, uint64_t index, bool executed)
+{
+    Pgm *pgm = range->pgm;
+    PgmPage *front = pgm_range_page(range, index);
+    bool seen = (*front & PGM_PAGE_SEEN_BIT) != 0;
+
+    if (pgm->batch_depth != 0) {
+        pgm->batch_changes++;
+        pgm->batch_executed |= executed;
+        return;
+    }
+    /* First the mark, then the telling: a callback that asks again is answered afresh. */
+    *front &= ~PGM_PAGE_SEEN_BIT;
+    drop_page(range, index, seen, executed);
+}
+
+void pgm_forget_gpa(Pgm *pgm, GPhys gpa)
+{
+    PgmPlace place;
+
+    pgm_tlb_flush_page(pgm, gpa);
+    if (!pgm_place_lookup(pgm, gpa, &place)) {
+        if (pgm->cpu_may_hold) {
+            tell_page(pgm, gpa, false);
+        }
+    } else {
+        /* The mark stays: the same page may also be known by another address. */
+        PgmPage page = *pgm_range_page(place.range, place.index);
+        PgmView view;
+
+        pgm_view(&place, &view);
+        if ((page & PGM_PAGE_SEEN_BIT) != 0) {
+            tell_page(pgm, gpa, pgm_id_executed(pgm, view.read_id));
+        }
+    }
+}
+
+void pgm_batch_begin(Pgm *pgm)
+{
+    if (pgm->batch_depth++ == 0) {
+        pgm->batch_changes = 0;
+        pgm->batch_executed = false;
+    }
+}
+
+void pgm_batch_end(Pgm *pgm)
+{
+    g_assert(pgm->batch_depth > 0);
+    if (--pgm->batch_depth == 0 && pgm->batch_changes != 0) {
+        pgm_tlb_flush(pgm);
+        pgm_tell_all(pgm, pgm->batch_executed);
+    }
+}
+
+/* ---- executed host pages */
+
+void pgm_code_written(Pgm *pgm, PageId id, uint32_t offset, uint32_t len)
+{
+    if (!pgm_id_executed(pgm, id)) {
+        return;
+    }
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
+
+        if (cpu->callbacks->code_changed) {
+            cpu->callbacks->code_changed(cpu->user, id, offset, len);
+        }
+    }
+}
+
+void pgm_forget_code(Pgm *pgm, PageId id)
+{
+    if (!pgm_id_executed(pgm, id)) {
+        return;
+    }
+    pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
+    pgm->executed[id >> 6] &= ~(UINT64_C(1) << (id & 63));
+}
+
+void pgm_mark_executed(Pgm *pgm, PgmRange *range, uint64_t index, PageId id)
+{
+    pgm->executed[id >> 6] |= UINT64_C(1) << (id & 63);
+    pgm->any_executed = true;
+    pgm->stats.code_pages++;
+    /* From now on a store must come to the slow path, which tells the CPUs. */
+    drop_page(range, index, false, false);
+}
+
+/* ---- the one function */
+
+void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage to)
+{
+    g_assert(which == PGM_RECORD_SHADOW || range->pages);
+    Pgm *pgm = range->pgm;
+    PgmPage *page =
+        which == PGM_RECORD_SHADOW ? pgm_shadow_page(range, index) : &range->pages[index];
+    PgmPage from = *page;
+
+    to = (to & ~PGM_PAGE_SEEN_BIT) | (from & PGM_PAGE_SEEN_BIT);
+    if (to == from) {
+        return;
+    }
+    pgm_pages_count(pgm, from, 1, -1);
+    pgm_pages_count(pgm, to, 1, +1);
+    *page = to;
+    if (which == PGM_RECORD_FRONT) {
+        touch(range, index);
+    }
+    if (which == PGM_RECORD_SHADOW && pgm_rom_read_record(range, index) != PGM_RECORD_SHADOW) {
+        return; /* nobody sees it */
+    }
+    PgmPage gain = pgm_page_with_written(
+        pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, pgm_page_id(from)), true);
+
+    if (pgm_page_state(from) == PGM_PAGE_WRITE_MONITORED && to == gain) {
+        /* The page can do all it could before: what CPUs hold stays right. */
+        if (pgm->batch_depth == 0) {
+            drop_page(range, index, false, false);
+        } else {
+            pgm->batch_changes++;
+        }
+        return;
+    }
+    pgm_page_view_changed(range, index, pgm_id_executed(pgm, pgm_page_id(from)));
+}
+
+void pgm_page_init(PgmRange *range, uint64_t index, PgmRecord which, PgmPage page)
+{
+    PgmPage *record =
+        which == PGM_RECORD_SHADOW ? pgm_shadow_page(range, index) : &range->pages[index];
+
+    *record = page;
+    if (which == PGM_RECORD_FRONT) {
+        touch(range, index);
+    }
+    pgm_pages_count(range->pgm, page, 1, +1);
+}
+
+bool pgm_uniform_to_records(PgmRange *range)
+{
+    PgmPage *pages = pgm_records_new(range->pgm, range->n_pages, &range->pages_mapped);
+
+    if (!pages) {
+        return false;
+    }
+    for (uint64_t i = 0; i < range->n_pages; i++) {
+        pages[i] = range->uniform;
+    }
+    range->pages = pages;
+    return true;
+}
+
+void pgm_alias_shown_change(PgmRange *mmio, uint64_t mmio_index, PgmRange *mmio2, uint64_t index,
+                            PgmPage to)
+{
+    /* While the alias stood, answers about the address were marked in the record of the MMIO2. */
+    mmio->pages[mmio_index] |= mmio2->pages[index] & PGM_PAGE_SEEN_BIT;
+    pgm_page_change(mmio, mmio_index, PGM_RECORD_FRONT, to);
+}
+
+/* ---- events */
+
+static GPhys page_gpa(const PgmRange *range, uint64_t index, PgmRecord which)
+{
+    /* Only plain RAM may ever be shared by content: GMM is told no address of the rest. */
+    if (which == PGM_RECORD_SHADOW || range->kind != PGM_RANGE_RAM) {
+        return MEM_GPHYS_NIL;
+    }
+    return range->start + (index << MEM_PAGE_SHIFT);
+}
+
+static MemStatus zero_to_allocated(PgmRange *range, uint64_t index, PgmRecord which, PgmPage from)
+{
+    PageId id;
+    MemStatus status = pgm_handy_take(range->pgm, page_gpa(range, index, which), true, &id);
+
+    if (status != MEM_OK) {
+        return status;
+    }
+    range->pgm->stats.replaced_zero++;
+    pgm_page_change(range, index, which, pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, id));
+    return MEM_OK;
+}
+
+static MemStatus shared_to_allocated(PgmRange *range, uint64_t index, PgmRecord which,
+                                     PgmPage from)
+{
+    Pgm *pgm = range->pgm;
+    PageId id;
+    MemStatus status = pgm_handy_take(pgm, page_gpa(range, index, which), false, &id);
+
+    if (status != MEM_OK) {
+        return status;
+    }
+    memcpy(pgm_host(pgm, id), pgm_host(pgm, pgm_page_id(from)), MEM_PAGE_SIZE);
+    pgm->stats.replaced_shared++;
+    pgm_page_change(range, index, which, pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, id));
+    pgm_free_id(pgm, pgm_page_id(from));
+    pgm_free_flush(pgm);
+    return MEM_OK;
+}
+
+MemStatus pgm_page_make_writable(PgmRange *range, uint64_t index, PgmRecord which)
+{
+    PgmPage from =
+        which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : *pgm_range_page(range, index);
+
+    if (pgm_page_type(from) == PGM_PAGE_MMIO) {
+        return MEM_ERR_RESERVED;
+    }
+    switch (pgm_page_state(from)) {
+    case PGM_PAGE_ZERO:
+        return zero_to_allocated(range, index, which, from);
+    case PGM_PAGE_ALLOCATED:
+        return MEM_OK;
+    case PGM_PAGE_WRITE_MONITORED:
+        range->pgm->stats.unmonitored++;
+        if (range->kind == PGM_RANGE_MMIO2) {
+            pgm_mmio2_page_dirtied(range, index);
+        }
+        pgm_page_change(range, index, which,
+                        pgm_page_with_written(
+                            pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, pgm_page_id(from)),
+                            true));
+        return MEM_OK;
+    case PGM_PAGE_SHARED:
+        return shared_to_allocated(range, index, which, from);
+    case PGM_PAGE_BALLOONED:
+        return MEM_ERR_BALLOONED;
+    case PGM_N_PAGE_STATES:
+        break;
+    }
+    g_assert_not_reached();
+}
+
+void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
+{
+    Pgm *pgm = range->pgm;
+    PgmPage from =
+        which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : *pgm_range_page(range, index);
+    PageId id = pgm_page_id(from);
+    bool private_page = pgm_page_state(from) != PGM_PAGE_SHARED;
+    PgmPage to = pgm_page_with_backing(from, PGM_PAGE_ZERO, MEM_ZERO_PAGE_ID);
+
+    pgm_page_change(range, index, which, pgm_page_with_written(to, false));
+    if (id == MEM_ZERO_PAGE_ID) {
+        return;
+    }
+    if (private_page) {
+        /* A shared page's code may still be shown elsewhere; its bit goes when the id comes back. */
+        pgm_forget_code(pgm, id);
+    } else {
+        /* Another guest page may have put the same id into the batch, which holds each only once. */
+        pgm_free_flush(pgm);
+    }
+    pgm_free_id(pgm, id);
+}
+
+/* ---- events whose public callers come later */
+
+static MemStatus ram_place(Pgm *pgm, GPhys gpa, PgmPlace *ret_place)
+{
+    if (!pgm_place_lookup(pgm, gpa, ret_place)) {
+        return MEM_ERR_UNASSIGNED;
+    }
+    return ret_place->range->kind == PGM_RANGE_RAM ? MEM_OK : MEM_ERR_NOT_RAM;
+}
+
+void pgm_page_arm(PgmRange *range, uint64_t index)
+{
+    PgmPage from = *pgm_range_page(range, index);
+
+    if (pgm_page_state(from) == PGM_PAGE_ALLOCATED) {
+        PgmPage to = pgm_page_with_backing(from, PGM_PAGE_WRITE_MONITORED, pgm_page_id(from));
+
+        pgm_page_change(range, index, PGM_RECORD_FRONT, pgm_page_with_written(to, false));
+    }
+}
+
+MemStatus pgm_page_monitor_internal(Pgm *pgm, GPhys gpa)
+{
+    PgmPlace place;
+    MemStatus status = ram_place(pgm, gpa, &place);
+
+    if (status == MEM_ERR_NOT_RAM && place.range->kind == PGM_RANGE_MMIO2) {
+        status = MEM_OK;
+    }
+    if (status == MEM_OK) {
+        pgm_page_arm(place.range, place.index);
+    }
+    return status;
+}
+
+void pgm_monitor_all_internal(Pgm *pgm)
+{
+    pgm_batch_begin(pgm);
+    for (unsigned r = 0; r < pgm->ranges->len; r++) {
+        PgmRange *range = g_ptr_array_index(pgm->ranges, r);
+
+        if (range->kind == PGM_RANGE_MMIO2 || range->kind == PGM_RANGE_RAM) {
+            uint64_t i = 0;
+
+            while ((i = pgm_range_next_touched(range, i)) < range->n_pages) {
+                pgm_page_arm(range, i++);
+            }
+        }
+    }
+    pgm_batch_end(pgm);
+}
+
+MemStatus pgm_page_balloon_internal(Pgm *pgm, GPhys gpa, bool inflate)
+{
+    PgmPlace place;
+    MemStatus status = ram_place(pgm, gpa, &place);
+
+    if (status != MEM_OK) {
+        return status;
+    }
+    PgmPage from = *pgm_range_page(place.range, place.index);
+
+    if (pgm_page_locked(from)) {
+        return MEM_ERR_IN_USE;
+    }
+    if (inflate == (pgm_page_state(from) == PGM_PAGE_BALLOONED)) {
+        return MEM_ERR_WRONG_ORDER;
+    }
+    pgm_page_to_zero(place.range, place.index, PGM_RECORD_FRONT);
+    pgm_free_flush(pgm);
+    if (inflate) {
+        PgmPage zero = *pgm_range_page(place.range, place.index);
+
+        pgm_page_change(place.range, place.index, PGM_RECORD_FRONT,
+                        pgm_page_with_backing(zero, PGM_PAGE_BALLOONED, MEM_ZERO_PAGE_ID));
+    }
+    return MEM_OK;
+}
+
+MemStatus pgm_page_share_internal(Pgm *pgm, GPhys gpa)
+{
+    PgmPlace place;
+    MemStatus status = ram_place(pgm, gpa, &place);
+
+    if (status != MEM_OK) {
+        return status;
+    }
+    PgmPage from = *pgm_range_page(place.range, place.index);
+
+    if (pgm_page_locked(from)) {
+        return MEM_ERR_IN_USE;
+    }
+    if (pgm_page_state(from) != PGM_PAGE_ALLOCATED) {
+        return MEM_ERR_PAGE_NOT_PRIVATE;
+    }
+    pgm_handy_report(pgm);
+    status = gmm_vm_share_page(pgm->mm.vm, pgm_page_id(from));
+    if (status == MEM_OK) {
+        PgmPage to = pgm_page_with_backing(from, PGM_PAGE_SHARED, pgm_page_id(from));
+
+        pgm_page_change(place.range, place.index, PGM_RECORD_FRONT,
+                        pgm_page_with_written(to, false));
+    }
+    return status;
+}
+
+MemStatus pgm_page_map_shared_internal(Pgm *pgm, GPhys gpa, PageId id)
+{
+    PgmPlace place;
+    MemStatus status = ram_place(pgm, gpa, &place);
+
+    if (status != MEM_OK) {
+        return status;
+    }
+    if (pgm_page_locked(*pgm_range_page(place.range, place.index))) {
+        return MEM_ERR_IN_USE;
+    }
+    status = gmm_vm_ref_shared(pgm->mm.vm, id);
+    if (status != MEM_OK) {
+        return status;
+    }
+    pgm_page_to_zero(place.range, place.index, PGM_RECORD_FRONT);
+    pgm_free_flush(pgm);
+    pgm_page_change(place.range, place.index, PGM_RECORD_FRONT,
+                    pgm_page_with_backing(*pgm_range_page(place.range, place.index),
+                                          PGM_PAGE_SHARED, id));
+    return MEM_OK;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * struct Pgm, and what the files of the guest side offer each other. Only the machine's thread comes here.
+ *
+ * Data path: access.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace), view.c what may be done
+ * with the page there (PgmView), page-state.c to change it. No other file writes a page record.
+ */
+#pragma once
+
+#include "memsys/access.h"
+#include "memsys/cpu_port.h"
+#include "memsys/handler.h"
+#include "memsys/mm-internal.h"
+#include "memsys/mmio.h"
+#include "memsys/mmio2.h"
+#include "memsys/os-internal.h"
+#include "memsys/page-internal.h"
+#include "memsys/pgm.h"
+#include "memsys/range-internal.h"
+#include "memsys/rom.h"
+#include "memsys/watch.h"
+
+#define PGM_TLB_SLOTS_DEFAULT 1024
+#define PGM_TLB_SLOTS_MAX 65536
+#define PGM_HANDY_REFILL_SOON 32 /* pgm_ensure_handy() refills at or below */
+#define PGM_HANDY_REFILL_NOW 8   /* a write refills at or below */
+#define PGM_FREE_BATCH 128
+#define PGM_TELL_EACH_MAX 8 /* more changed pages than this: one invalidate_all */
+
+typedef struct PgmHandyStock {
+    unsigned n;                         /* pages left: entries [0, n) */
+    GmmHandyPage pages[MM_HANDY_PAGES]; /* taken from the end */
+    unsigned n_used;                    /* taken since GMM was last told where pages went */
+    PageId used_ids[MM_HANDY_PAGES];
+    GPhys used_gpas[MM_HANDY_PAGES];
+} PgmHandyStock;
+
+/* Ids on their way back to GMM's BASE account. */
+typedef struct PgmFreeBatch {
+    uint32_t n;
+    PageId ids[PGM_FREE_BATCH];
+} PgmFreeBatch;
+
+typedef struct PgmWatchTable PgmWatchTable;
+
+/*
+ * Invariants:
+ * 1. tlb is first (memsys/tlb-access.h casts).
+ * 2. stats.pages is exact at all times; only page-state.c changes it.
+ * 3. A bit of executed[] is cleared only after the CPUs dropped the code of that host page.
+ * 4. cpu_may_hold is set before any answer leaves pgm_cpu_fill().
+ */
+struct Pgm {
+    PgmTlb tlb;
+    uint8_t *arena;
+    Gmm *gmm;
+    Mm mm;
+    char *name;
+    const MemOs *os;
+
+    PgmSpanTable spans;
+    GPtrArray *ranges; /* every PgmRange, mapped or not */
+
+    PgmHandyStock handy;
+    PgmFreeBatch freeing;
+
+    uint64_t *executed; /* one bit a page id */
+    size_t executed_bytes;
+    GPtrArray *cpus; /* of PgmCpu */
+    bool cpu_may_hold;
+    bool any_executed;
+
+    /* While not 0, page changes are gathered and told as one (pgm_batch_begin()). */
+    unsigned batch_depth;
+    uint64_t batch_changes;
+    bool batch_executed;
+
+    PgmWatchTable *watches; /* NULL: none */
+
+    PgmUnassignedHook unassigned_hook;
+    void *unassigned_user;
+
+    PgmStats stats;
+};
+
+struct PgmCpu {
+    Pgm *pgm;
+    const PgmCpuCallbacks *callbacks;
+    void *user;
+    GPhys a20_mask;
+};
+
+static inline uint8_t *pgm_host(const Pgm *pgm, PageId id)
+{
+    return pgm->arena + ((uint64_t)id << MEM_PAGE_SHIFT);
+}
+
+/* ---- page-state.c */
+
+/* Which record of a place: what the range shows, or the RAM behind a shadowed ROM page. */
+typedef enum PgmRecord { PGM_RECORD_FRONT, PGM_RECORD_SHADOW } PgmRecord;
+
+/*
+ * The one function that changes a record: counters, page-map TLB, CPUs. Answers of CPUs die if the page behind
+ * or a right was lost; gaining rights on the same page (monitored to allocated) is not told.
+ */
+void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage to);
+
+/* The first value of a record that was zero until now, and not counted; nobody can have seen it. */
+void pgm_page_init(PgmRange *range, uint64_t index, PgmRecord which, PgmPage page);
+
+/* Counts records that appear or go as a whole: @n equal records, +1 or -1 each. */
+void pgm_pages_count(Pgm *pgm, PgmPage page, uint64_t n, int sign);
+
+/* A CPU was answered about the page: later changes must be told. */
+void pgm_page_mark_seen(PgmRange *range, uint64_t index);
+
+/* What CPUs and TLB think about the page is void (a view of it changed, not its record). */
+void pgm_page_view_changed(PgmRange *range, uint64_t index, bool executed);
+
+/* Answers about one address are void because of something that is no page (a watch). */
+void pgm_forget_gpa(Pgm *pgm, GPhys gpa);
+
+/* Tells all CPUs: nothing holds any more. No-op if no CPU can hold anything. */
+void pgm_tell_all(Pgm *pgm, bool executed);
+
+void pgm_batch_begin(Pgm *pgm);
+void pgm_batch_end(Pgm *pgm);
+
+/* Bytes of host page @id were written: tells the CPUs if it is executed. */
+void pgm_code_written(Pgm *pgm, PageId id, uint32_t offset, uint32_t len);
+static inline bool pgm_id_executed(const Pgm *pgm, PageId id)
+{
+    return (pgm->executed[id >> 6] >> (id & 63) & 1) != 0;
+}
+void pgm_mark_executed(Pgm *pgm, PgmRange *range, uint64_t index, PageId id);
+
+/* Host page @id holds, or will hold, other bytes for good: CPUs drop its code, the bit goes. */
+void pgm_forget_code(Pgm *pgm, PageId id);
+
+/* Makes the page ALLOCATED and unmonitored. MEM_ERR_BALLOONED, MEM_ERR_NO_MEMORY, MEM_ERR_RESERVED. */
+MemStatus pgm_page_make_writable(PgmRange *range, uint64_t index, PgmRecord which);
+
+/* Back to ZERO; the id goes to pgm->freeing (call pgm_free_flush() at the end). RAM and shadow only. */
+void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which);
+
+/* An MMIO page begins or ceases to show an MMIO2 page: what CPUs know of either is told. */
+void pgm_alias_shown_change(PgmRange *mmio, uint64_t mmio_index, PgmRange *mmio2, uint64_t index,
+                            PgmPage to);
+/* Gives an MMIO range records of its own, all as uniform; false if the host has no memory. */
+bool pgm_uniform_to_records(PgmRange *range);
+
+/* ALLOCATED to WRITE_MONITORED; other states stay. */
+void pgm_page_arm(PgmRange *range, uint64_t index);
+
+/* State changes whose public callers come later (balloon, sharing, dirty clients). RAM only. */
+MemStatus pgm_page_monitor_internal(Pgm *pgm, GPhys gpa);
+void pgm_monitor_all_internal(Pgm *pgm);
+MemStatus pgm_page_balloon_internal(Pgm *pgm, GPhys gpa, bool inflate);
+MemStatus pgm_page_share_internal(Pgm *pgm, GPhys gpa);
+/* Drops what backs the RAM page and shows shared page @id there, with a reference of its own. */
+MemStatus pgm_page_map_shared_internal(Pgm *pgm, GPhys gpa, PageId id);
+
+/* ---- handy.c */
+
+/* A page of zeros if @want_zeros, else of anything. Reported as used for @gpa at the next refill. */
+MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id);
+void pgm_handy_report(Pgm *pgm);
+void pgm_handy_return_all(Pgm *pgm);
+void pgm_free_id(Pgm *pgm, PageId id);
+void pgm_free_flush(Pgm *pgm);
+
+/* ---- tlb.c */
+
+bool pgm_tlb_init(Pgm *pgm, unsigned n_slots);
+void pgm_tlb_clear(Pgm *pgm);
+void pgm_tlb_flush(Pgm *pgm);
+void pgm_tlb_flush_page(Pgm *pgm, GPhys gpa);
+void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place);
+
+/* ---- view.c */
+
+/*
+ * What may be done with the page at a place, watches aside. "Caught" means that every access of the kind must come to
+ * pgm_bus_read() or pgm_bus_write(). A DISABLED handler counts as armed for CPUs and as absent for the rest.
+ */
+typedef struct PgmView {
+    bool has_memory;       /* false: MMIO */
+    bool read_caught;      /* for the page-map TLB and bulk access */
+    bool write_caught;
+    bool cpu_read_caught;  /* for CPUs */
+    bool cpu_write_caught;
+    bool writable;         /* a plain store needs no change of state */
+    PageId read_id;
+} PgmView;
+void pgm_view(const PgmPlace *place, PgmView *ret_view);
+
+/* ROM: the record that reads see, and whether writes reach one. */
+PgmRecord pgm_rom_read_record(const PgmRange *range, uint64_t index);
+bool pgm_rom_write_record(const PgmRange *range, uint64_t index, PgmRecord *ret_which);
+void pgm_rom_reset(PgmRange *range);
+
+/* ---- access.c */
+
+/* @len bytes that lie in one page; watches are not told. A failed read leaves all ones. */
+MemStatus pgm_piece_read(Pgm *pgm, GPhys gpa, uint8_t *buf, uint32_t len, MemOrigin origin);
+MemStatus pgm_piece_write(Pgm *pgm, GPhys gpa, const uint8_t *buf, uint32_t len, MemOrigin origin);
+void pgm_report_unassigned(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access, MemOrigin origin);
+
+/* ---- mmio.c: @len bytes from @offset of the range, split and widened to what the device accepts. */
+MemStatus pgm_mmio_read_bytes(PgmRange *range, uint64_t offset, uint8_t *buf, uint64_t len);
+MemStatus pgm_mmio_write_bytes(PgmRange *range, uint64_t offset, const uint8_t *buf, uint64_t len);
+void pgm_mmio_drop_aliases_of(PgmRange *mmio2);
+void pgm_mmio_destroy(PgmRange *range);
+
+/* ---- mmio2.c */
+void pgm_mmio2_page_dirtied(PgmRange *range, uint64_t index);
+void pgm_mmio2_destroy(PgmRange *range);
+
+/* ---- rom.c */
+void pgm_rom_destroy(PgmRange *range);
+
+/* ---- handler.c */
+
+/* The handler that owns byte @offset of the range, or the bytes up to the next one. */
+const PgmHandler *pgm_handler_at(const PgmRange *range, uint64_t offset, uint64_t *ret_run);
+PgmHandlerResult pgm_handler_call(Pgm *pgm, const PgmHandler *handler,
+                                  const PgmHandlerAccess *access);
+void pgm_handlers_detach(PgmRange *range);
+void pgm_handlers_rearm(PgmRange *range);
+
+/* Strongest handler of the page; @armed: as if none were switched off there. */
+PgmHandlerState pgm_handler_page_state(const PgmRange *range, uint64_t index, bool armed);
+unsigned pgm_handlers_verify(const PgmRange *range, GString *report);
+
+/* ---- watch.c */
+void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit);
+void pgm_watch_table_free(Pgm *pgm);
+
+/* ---- verify.c, describe.c */
+unsigned pgm_spans_verify(const Pgm *pgm, GString *report);
+char *pgm_range_text(PgmRange *range, GPhys start, uint64_t len);
+const char *pgm_range_kind_name(PgmRangeKind kind);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The page-map TLB: a direct-mapped table from guest page to host memory, and its inlined hit path. Public only
+ * because memsys/access.h inlines hits; users never touch it.
+ *
+ *   tag = guest page | permissions; addend = host address - guest address (modulo 2^64)
+ *
+ * Invariants (pgm_verify() checks them):
+ * 1. A tag is 0 (empty) or a guest page with R, W or both in the low bits. A lookup always asks for a
+ *    permission, so tag 0 matches nothing.
+ * 2. A page sits only in slot (page >> 12) & mask; there are at least two slots, so neighbouring pages never
+ *    share one (the page-crossing test below relies on it).
+ * 3. W is there only while a plain store to the page is right: allocated, not monitored, not shared, no armed
+ *    handler, no watch, never executed, and ROM only where reads and writes both reach its RAM.
+ *
+ * Source: the software MMU of F. Bellard, "QEMU, a Fast and Portable Dynamic Translator", USENIX ATC 2005;
+ * testing page, crossing and permission in one compare is ours.
+ */
+#pragma once
+
+#include "memsys/pgm.h"
+
+typedef struct PgmTlbSlot {
+    uint64_t tag;
+    uint64_t addend;
+} PgmTlbSlot;
+
+/* The first member of every Pgm. */
+typedef struct PgmTlb {
+    PgmTlbSlot *slots;
+    uint64_t mask; /* number of slots - 1 */
+} PgmTlb;
+
+G_STATIC_ASSERT(sizeof(PgmTlbSlot) == 16);
+G_STATIC_ASSERT(sizeof(void *) == sizeof(uint64_t));
+
+/*
+ * Host address of @size bytes at @gpa if one cached page with permission @need (a MemAccess) holds them
+ * all, else NULL. The slot is that of the first byte, the compare is with the page of the last: on a
+ * crossing they differ.
+ */
+static inline uint8_t *pgm_tlb_lookup(const Pgm *pgm, GPhys gpa, unsigned size, uint64_t need)
+{
+    const PgmTlb *tlb = (const PgmTlb *)(const void *)pgm;
+    const PgmTlbSlot *slot = &tlb->slots[(gpa >> MEM_PAGE_SHIFT) & tlb->mask];
+    uint64_t want = ((gpa + (size - 1)) & MEM_PAGE_MASK) | need;
+
+    if (G_UNLIKELY((slot->tag & (MEM_PAGE_MASK | need)) != want)) {
+        return NULL;
+    }
+    return (uint8_t *)(uintptr_t)(gpa + slot->addend);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The checker: every rule recomputed from scratch, nothing trusted but the lists of ranges. Costs by touched pages.
+ */
+#include "memsys/pgm-internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Check {
+    Pgm *pgm;
+    GString *report;
+    unsigned n_bad;
+    PgmPageCounts counts;
+    GHashTable *owners; /* page id -> 1: private ids seen so far */
+} Check;
+
+G_GNUC_PRINTF(2, 3)
+static void bad(Check *check, const char *format, ...)
+{
+    va_list args;
+
+    check->n_bad++;
+    va_start(args, format);
+    g_string_append_vprintf(check->report, format, args);
+    va_end(args);
+    g_string_append_c(check->report, '\n');
+}
+
+/* ---- spans */
+
+unsigned pgm_spans_verify(const Pgm *pgm, GString *report)
+{
+    unsigned n_bad = 0;
+    GPhys next = 0;
+
+    for (unsigned i = 0; i < pgm->spans.n; i++) {
+        const PgmSpan *span = &pgm->spans.spans[i];
+        const PgmRange *range = span->range;
+        uint64_t size = range->shown_pages << MEM_PAGE_SHIFT;
+        bool inside = range->start != MEM_GPHYS_NIL && span->first >= range->start &&
+                      span->last <= range->start + size - 1 && span->first <= span->last;
+        bool whole = range->kind == PGM_RANGE_RAM ||
+                     (span->first == range->start && span->last == range->start + size - 1);
+        bool merged = i > 0 && span[-1].range == range && span[-1].last + 1 == span->first;
+
+        if (span->first < next || ((span->first | (span->last + 1)) & ~MEM_PAGE_MASK) != 0 ||
+            !inside || !whole || merged) {
+            n_bad++;
+            g_string_append_printf(report, "span %u of \"%s\" is out of order\n", i,
+                                   range->description);
+        }
+        next = span->last + 1;
+    }
+    return n_bad;
+}
+
+static void check_cache(Check *check)
+{
+    for (unsigned i = 0; i < PGM_RANGE_CACHE_SLOTS; i++) {
+        const PgmSpan *slot = &check->pgm->spans.cache[i];
+
+        if (!slot->range) {
+            continue;
+        }
+        const PgmSpan *span = pgm_span_at_or_above(check->pgm, slot->first);
+
+        if (!span || memcmp(span, slot, sizeof *span) != 0) {
+            bad(check, "range cache slot %u holds a span that is not in the table", i);
+        }
+    }
+}
+
+/* ---- pages */
+
+static void count_page(PgmPageCounts *counts, PgmPage page, uint64_t n)
+{
+    PgmPageState state = pgm_page_state(page);
+
+    counts->all += n;
+    counts->written += pgm_page_written(page) ? n : 0;
+    if (pgm_page_type(page) == PGM_PAGE_MMIO || pgm_page_type(page) == PGM_PAGE_MMIO2_ALIAS) {
+        counts->pure_mmio += n;
+    } else if (state == PGM_PAGE_SHARED) {
+        counts->shared += n;
+    } else if (state == PGM_PAGE_ALLOCATED) {
+        counts->private_pages += n;
+    } else if (state == PGM_PAGE_WRITE_MONITORED) {
+        counts->private_pages += n;
+        counts->monitored += n;
+    } else {
+        counts->zero += n;
+        counts->ballooned += state == PGM_PAGE_BALLOONED ? n : 0;
+    }
+}
+
+static void check_id(Check *check, const PgmRange *range, uint64_t index, PgmPage page)
+{
+    Pgm *pgm = check->pgm;
+    PageId id = pgm_page_id(page);
+    bool shared = pgm_page_state(page) == PGM_PAGE_SHARED;
+    GmmPageState state;
+    GmmVm *owner;
+    GPhys gpa;
+    uint32_t refs;
+
+    if (!gmm_page_query(pgm->gmm, id, &state, &owner, &gpa, &refs)) {
+        bad(check, "page %" PRIu64 " of \"%s\": no host page 0x%x", index, range->description, id);
+        return;
+    }
+    if (state != (shared ? GMM_PAGE_SHARED : GMM_PAGE_PRIVATE) ||
+        (!shared && owner != pgm->mm.vm)) {
+        bad(check, "page %" PRIu64 " of \"%s\": GMM sees host page 0x%x otherwise", index,
+            range->description, id);
+    }
+    if (!shared && !g_hash_table_add(check->owners, GUINT_TO_POINTER(id))) {
+        bad(check, "page %" PRIu64 " of \"%s\": host page 0x%x is used twice", index,
+            range->description, id);
+    }
+}
+
+static bool type_fits(PgmRangeKind kind, PgmRecord which, PgmPageType type)
+{
+    switch (kind) {
+    case PGM_RANGE_RAM:
+        return type == PGM_PAGE_RAM;
+    case PGM_RANGE_ROM:
+        return type == (which == PGM_RECORD_SHADOW ? PGM_PAGE_ROM_SHADOW : PGM_PAGE_ROM);
+    case PGM_RANGE_MMIO:
+        return type == PGM_PAGE_MMIO || type == PGM_PAGE_MMIO2_ALIAS;
+    case PGM_RANGE_MMIO2:
+        return type == PGM_PAGE_MMIO2;
+    }
+    return false;
+}
+
+static void check_page(Check *check, const PgmRange *range, uint64_t index, PgmRecord which,
+                       PgmPage page)
+{
+    PgmPageState state = pgm_page_state(page);
+    bool owns = state == PGM_PAGE_ALLOCATED || state == PGM_PAGE_WRITE_MONITORED ||
+                state == PGM_PAGE_SHARED;
+
+    count_page(&check->counts, page, 1);
+    if (state >= PGM_N_PAGE_STATES || !type_fits(range->kind, which, pgm_page_type(page))) {
+        bad(check, "page %" PRIu64 " of \"%s\": type or state does not fit", index,
+            range->description);
+        return;
+    }
+    if (owns != (pgm_page_id(page) != MEM_ZERO_PAGE_ID)) {
+        bad(check, "page %" PRIu64 " of \"%s\": %s with host page 0x%x", index, range->description,
+            pgm_page_state_name(state), pgm_page_id(page));
+        return;
+    }
+    if (state == PGM_PAGE_BALLOONED && range->kind != PGM_RANGE_RAM) {
+        bad(check, "page %" PRIu64 " of \"%s\": ballooned, but no RAM", index, range->description);
+    }
+    if (owns && range->kind != PGM_RANGE_MMIO) {
+        check_id(check, range, index, page);
+    }
+    if (state != PGM_PAGE_ALLOCATED && pgm_page_written(page)) {
+        bad(check, "page %" PRIu64 " of \"%s\": written, but %s", index, range->description,
+            pgm_page_state_name(state));
+    }
+    if (range->kind != PGM_RANGE_MMIO && which == PGM_RECORD_FRONT &&
+        pgm_page_handler(page) != pgm_handler_page_state(range, index, false)) {
+        bad(check, "page %" PRIu64 " of \"%s\": handler state %d without its handler", index,
+            range->description, pgm_page_handler(page));
+    }
+}
+
+/* ---- ranges */
+
+static void check_ram(Check *check, const PgmRange *range)
+{
+    uint64_t i = 0;
+    uint64_t n_touched = 0;
+
+    while ((i = pgm_range_next_touched(range, i)) < range->n_pages) {
+        check_page(check, range, i, PGM_RECORD_FRONT, range->pages[i]);
+        n_touched++;
+        i++;
+    }
+    count_page(&check->counts, 0, range->n_pages - n_touched);
+}
+
+static void check_rom(Check *check, PgmRange *range)
+{
+    const PgmRom *rom = pgm_rom_of(range);
+
+    for (uint64_t i = 0; i < range->n_pages; i++) {
+        check_page(check, range, i, PGM_RECORD_FRONT, range->pages[i]);
+        if (pgm_page_state(range->pages[i]) != PGM_PAGE_ALLOCATED) {
+            bad(check, "page %" PRIu64 " of ROM \"%s\" is not allocated", i, range->description);
+        }
+        if (rom->shadow) {
+            check_page(check, range, i, PGM_RECORD_SHADOW, rom->shadow[i]);
+        } else if (rom->prot[i] != PGM_ROM_READ_ROM_WRITE_IGNORE) {
+            bad(check, "page %" PRIu64 " of ROM \"%s\" shows a shadow it has not", i,
+                range->description);
+        }
+    }
+}
+
+static void check_mmio(Check *check, PgmRange *range)
+{
+    unsigned n_aliases = 0;
+
+    if (!range->pages) {
+        check_page(check, range, 0, PGM_RECORD_FRONT, range->uniform);
+        count_page(&check->counts, range->uniform, range->n_pages - 1);
+    }
+    for (uint64_t i = 0; range->pages && i < range->n_pages; i++) {
+        check_page(check, range, i, PGM_RECORD_FRONT, range->pages[i]);
+        n_aliases += pgm_page_type(range->pages[i]) == PGM_PAGE_MMIO2_ALIAS;
+    }
+    if (n_aliases != pgm_mmio_of(range)->n_aliases) {
+        bad(check, "MMIO \"%s\" shows %u aliases and counts %u", range->description, n_aliases,
+            pgm_mmio_of(range)->n_aliases);
+    }
+}
+
+static void check_mmio2(Check *check, PgmRange *range)
+{
+    const PgmMmio2 *mmio2 = pgm_mmio2_of(range);
+
+    for (uint64_t i = 0; i < range->n_pages; i++) {
+        PgmPage page = range->pages[i];
+
+        check_page(check, range, i, PGM_RECORD_FRONT, page);
+        if (pgm_page_id(page) != mmio2->first_id + i) {
+            bad(check, "page %" PRIu64 " of MMIO2 \"%s\" has left its run", i, range->description);
+        }
+        if (mmio2->tracking && pgm_page_state(page) == PGM_PAGE_ALLOCATED &&
+            (mmio2->dirty[i / 64] >> (i % 64) & 1) == 0) {
+            bad(check, "page %" PRIu64 " of MMIO2 \"%s\" could be written without a trace", i,
+                range->description);
+        }
+    }
+    for (unsigned i = 0; i < mmio2->aliases->len; i++) {
+        const PgmAlias *alias = &g_array_index(mmio2->aliases, PgmAlias, i);
+
+        if (!alias->mmio->pages ||
+            pgm_page_id(alias->mmio->pages[alias->mmio_index]) != mmio2->first_id + alias->index) {
+            bad(check, "alias %u of MMIO2 \"%s\" is not what the MMIO range shows", i,
+                range->description);
+        }
+    }
+}
+
+static void check_range(Check *check, PgmRange *range)
+{
+    switch (range->kind) {
+    case PGM_RANGE_RAM:
+        check_ram(check, range);
+        break;
+    case PGM_RANGE_ROM:
+        check_rom(check, range);
+        break;
+    case PGM_RANGE_MMIO:
+        check_mmio(check, range);
+        break;
+    case PGM_RANGE_MMIO2:
+        check_mmio2(check, range);
+        break;
+    }
+    if (range->start != MEM_GPHYS_NIL && range->kind != PGM_RANGE_RAM) {
+        const PgmSpan *span = pgm_span_at_or_above(check->pgm, range->start);
+
+        if (!span || span->range != range) {
+            bad(check, "\"%s\" is mapped and not shown", range->description);
+        }
+    }
+    check->n_bad += pgm_handlers_verify(range, check->report);
+}
+
+/* ---- the rest */
+
+static void check_counts(Check *check)
+{
+    const PgmPageCounts *have = &check->pgm->stats.pages;
+
+    if (memcmp(have, &check->counts, sizeof *have) != 0) {
+        bad(check,
+            "page counts (all private shared zero mmio monitored ballooned written) are %" PRIu64
+            " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+            ", recounted %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+            " %" PRIu64 " %" PRIu64,
+            have->all, have->private_pages, have->shared, have->zero, have->pure_mmio,
+            have->monitored, have->ballooned, have->written, check->counts.all,
+            check->counts.private_pages, check->counts.shared, check->counts.zero,
+            check->counts.pure_mmio, check->counts.monitored, check->counts.ballooned,
+            check->counts.written);
+    }
+    if (have->all != have->private_pages + have->shared + have->zero + have->pure_mmio) {
+        bad(check, "all pages are not the sum of their kinds");
+    }
+}
+
+static void check_tlb(Check *check)
+{
+    Pgm *pgm = check->pgm;
+
+    for (uint64_t i = 0; i <= pgm->tlb.mask; i++) {
+        const PgmTlbSlot *slot = &pgm->tlb.slots[i];
+        GPhys gpa = slot->tag & MEM_PAGE_MASK;
+        bool read = (slot->tag & MEM_ACCESS_READ) != 0;
+        bool write = (slot->tag & MEM_ACCESS_WRITE) != 0;
+        PgmPlace place;
+        PgmView view;
+
+        if (slot->tag == 0) {
+            continue;
+        }
+        if (((gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask) != i ||
+            !pgm_place_lookup(pgm, gpa, &place)) {
+            bad(check, "TLB slot %" PRIu64 " holds 0x%" PRIx64 ", which is not there", i, gpa);
+            continue;
+        }
+        pgm_view(&place, &view);
+        if (gpa + slot->addend != (uint64_t)(uintptr_t)pgm_host(pgm, view.read_id) ||
+            !view.has_memory) {
+            bad(check, "TLB entry of 0x%" PRIx64 " shows other memory", gpa);
+        }
+        if ((read && view.read_caught) ||
+            (write && (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id))) ||
+            (read && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_READ)) ||
+            (write && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_WRITE))) {
+            bad(check, "TLB entry of 0x%" PRIx64 " permits too much", gpa);
+        }
+    }
+}
+
+static void check_gmm_counts(Check *check)
+{
+    const Pgm *pgm = check->pgm;
+    uint64_t stock = pgm->handy.n + pgm->freeing.n;
+    GmmVmStats stats;
+
+    if (!pgm->mm.initial_done) {
+        return;
+    }
+    gmm_vm_get_stats(pgm->mm.vm, &stats);
+    if (stats.private_pages + stats.shared_pages !=
+        pgm->stats.pages.private_pages + pgm->stats.pages.shared + stock) {
+        bad(check, "GMM counts %" PRIu64 " private and %" PRIu64 " shared pages; records %" PRIu64
+            ", %" PRIu64 " and %" PRIu64 " in stock", stats.private_pages, stats.shared_pages,
+            pgm->stats.pages.private_pages, pgm->stats.pages.shared, stock);
+    }
+}
+
+unsigned pgm_verify(Pgm *pgm, GString *report)
+{
+    g_autoptr(GString) own = g_string_new(NULL);
+    PgmStats events = pgm->stats;
+    Check check = { .pgm = pgm, .report = report ? report : own };
+
+    check.owners = g_hash_table_new(NULL, NULL);
+    check.n_bad += pgm_spans_verify(pgm, check.report);
+    check_cache(&check);
+    for (unsigned i = 0; i < pgm->ranges->len; i++) {
+        check_range(&check, g_ptr_array_index(pgm->ranges, i));
+    }
+    check_counts(&check);
+    check_gmm_counts(&check);
+    check_tlb(&check);
+    if (pgm->batch_depth != 0) {
+        bad(&check, "a batch of changes was left open");
+    }
+    g_hash_table_unref(check.owners);
+    pgm->stats = events; /* looking is no event */
+    return check.n_bad;
+}
