@@ -147,6 +147,10 @@ void emu_machine_set_port_hook(EmuMachine *machine, EmuPortHook hook, void *user
 /* Ends a run at the next block boundary. From any thread or signal handler. */
 void emu_machine_request_stop(EmuMachine *machine);
 
+/* The same from callbacks on the machine's own thread (console sinks, port hooks, timers), at an instruction that does
+ * not depend on how the run was cut: EMU_CLOCK_LATENCY_NS later. */
+void emu_machine_stop_soon(EmuMachine *machine);
+
 /* Whether an INIT (8042 pulse, port 92) is performed in place (default) or stops the run. */
 void emu_machine_set_init_continues(EmuMachine *machine, bool continues);
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the clock, for the run loop and for tests of chips.
+ *
+ * Virtual time is `bytes executed + skipped`: `skipped` grows when HLT jumps to the next timer. While the guest
+ * executes, the run loop supplies the position inside the running block through `exact_bytes`.
+ *
+ * Invariants:
+ *   1. `timers` is sorted by (deadline, sequence); its first entry decides `next_deadline`.
+ *   2. While `in_guest`, a timer is never armed nearer than EMU_CLOCK_LATENCY_NS.
+ *   3. Time never runs backwards.
+ */
+#pragma once
+
+#include "emu/clock.h"
+
+struct EmuClock {
+    uint64_t bytes;         /* of code, charged up to the end of the running block */
+    uint64_t skipped;       /* ns added by halts */
+    uint64_t next_deadline; /* of the first timer; EMU_CLOCK_NEVER if none is armed */
+    bool in_guest;          /* translated code runs below us: callbacks come from inside an instruction */
+    bool host;              /* time comes from the host */
+    int64_t host_start_us;
+    uint64_t sequence;
+    GSequence *timers;
+    /* While in_guest: the charged bytes at the instruction that executes now. */
+    uint64_t (*exact_bytes)(void *user);
+    void *exact_user;
+    /* Told when next_deadline moved nearer while in_guest; the core must stop in time. */
+    void (*deadline_changed)(void *user);
+    void *deadline_user;
+};
+
+EmuClock *emu_clock_new(void);
+
+/* All timers must have been freed (asserted). */
+void emu_clock_free(EmuClock *clock);
+
+/* Runs every timer whose deadline is at or before now, in order. Not while in_guest. Each timer fires at most
+ * once a call, so that one that arms itself for now cannot hang the caller. */
+void emu_clock_run_due(EmuClock *clock);
+
+/* Time jumps to @ns (never back) as in a halt, timers on the way run at their own deadlines. For tests of chips. */
+void emu_clock_advance_to(EmuClock *clock, uint64_t ns);
+
+/* Adds halted time up to @ns; timers do not run. */
+void emu_clock_skip_to(EmuClock *clock, uint64_t ns);

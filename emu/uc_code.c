@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Translated code follows memory: what the memory system tells a CPU becomes flushes of the engine's TLB and drops of
+ * translations.
+ *
+ * Translations are keyed by host page, so a remap needs only a flush; changed bytes need their blocks dropped, which
+ * the engine does by virtual address: each host page has a private name for that (UC_CORE_PAGE_NAME), which the fill
+ * hook maps one to one.
+ */
+#include "emu/uc_core.h"
+
+void uc_core_flush_tlb(UcCore *core)
+{
+    core->n_flushes++;
+    uc_ctl_flush_tlb(core->uc);
+}
+
+static void invalidate(UcCore *core, bool executed)
+{
+    uc_core_flush_tlb(core);
+    if (executed) {
+        /* Chained blocks would go on in the old page. */
+        uc_core_attention(core, UC_ATTN_CODE);
+    }
+}
+
+static void on_invalidate_page(void *user, GPhys gpa, bool executed)
+{
+    (void)gpa; /* the engine's TLB is keyed by virtual address, so a single page cannot be named */
+    invalidate(user, executed);
+}
+
+static void on_invalidate_all(void *user, bool executed)
+{
+    invalidate(user, executed);
+}
+
+static void on_code_changed(void *user, PageId id, uint32_t offset, uint32_t len)
+{
+    UcCore *core = user;
+    UcCodeChange change = { .id = id, .offset = offset, .len = len };
+
+    g_array_append_val(core->code_changes, change);
+    uc_core_attention(core, UC_ATTN_CODE);
+}
+
+const PgmCpuCallbacks uc_core_cpu_callbacks = {
+    .invalidate_page = on_invalidate_page,
+    .invalidate_all = on_invalidate_all,
+    .code_changed = on_code_changed,
+};
+
+void uc_core_apply_code_changes(UcCore *core)
+{
+    uc_core_attention_clear(core, UC_ATTN_CODE);
+    if (core->code_changes->len == 0) {
+        return;
+    }
+    core->scratch_fill = true;
+    for (unsigned i = 0; i < core->code_changes->len; i++) {
+        const UcCodeChange *change = &g_array_index(core->code_changes, UcCodeChange, i);
+        uint64_t name = UC_CORE_PAGE_NAME | (uint64_t)change->id << MEM_PAGE_SHIFT;
+
+        uc_ctl_remove_cache(core->uc, name + change->offset, name + change->offset + change->len);
+        core->n_code_invalidations++;
+    }
+    core->scratch_fill = false;
+    g_array_set_size(core->code_changes, 0);
+    core->rep_address = UINT64_MAX;
+    uc_core_flush_tlb(core);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TLB misses of the engine: guest-virtual to guest-physical by the guest's tables, guest-physical to host page by the
+ * memory system, permissions from both. And the accesses that the memory system wants to see each time.
+ *
+ * A refused access leaves the guest exactly before its instruction; the run loop then delivers #PF, stops, or tries
+ * the instruction again as a single step (fetches that ran ahead; the processor's own table accesses).
+ */
+#include "emu/uc_core.h"
+
+#include "memsys/access.h"
+
+/* Refuses; the run loop acts on core->exit. */
+static bool refuse(UcCore *core, UcExit why, GVirt va)
+{
+    core->exit = why;
+    core->fault_address = va;
+    return false;
+}
+
+static bool refuse_exception(UcCore *core, uint8_t vector, uint32_t error, GVirt va)
+{
+    core->vector = vector;
+    core->has_error = true;
+    core->error = error;
+    return refuse(core, UC_EXIT_EXCEPTION, va);
+}
+
+/* Does the instruction make the processor read its tables by itself? */
+static bool may_use_tables(UcCore *core)
+{
+    uint8_t code[15];
+    unsigned n = uc_core_peek_code(core, code, sizeof(code));
+    unsigned i = 0;
+
+    while (i < n && (code[i] == 0x66 || code[i] == 0x67 || code[i] == 0xf2 || code[i] == 0xf3 ||
+                     code[i] == 0xf0 || (code[i] & 0xe7) == 0x26 || (code[i] & 0xfe) == 0x64)) {
+        i++;
+    }
+    if (i >= n) {
+        return false;
+    }
+    switch (code[i]) {
+    case 0x07: case 0x17: case 0x1f:            /* POP ES, SS, DS */
+    case 0x8e:                                  /* MOV Sreg */
+    case 0x9a: case 0xea:                       /* CALL, JMP far */
+    case 0xc4: case 0xc5:                       /* LES, LDS */
+    case 0xca: case 0xcb: case 0xcf:            /* RETF, IRET */
+    case 0xe4: case 0xe5: case 0xe6: case 0xe7: /* IN, OUT: the TSS's I/O bitmap */
+    case 0xec: case 0xed: case 0xee: case 0xef:
+    case 0x6c: case 0x6d: case 0x6e: case 0x6f: /* INS, OUTS */
+        return true;
+    case 0xff: /* CALL, JMP far indirect: /3, /5 */
+        return i + 1 < n && ((code[i + 1] >> 3 & 7) == 3 || (code[i + 1] >> 3 & 7) == 5);
+    case 0x0f:
+        if (i + 1 >= n) {
+            return false;
+        }
+        switch (code[i + 1]) {
+        case 0x00: case 0x02: case 0x03: /* VERR, VERW; LAR; LSL */
+        case 0xa1: case 0xa9:            /* POP FS, GS */
+        case 0xb2: case 0xb4: case 0xb5: /* LSS, LFS, LGS */
+            return true;
+        default:
+            return false;
+        }
+    default:
+        return false;
+    }
+}
+
+static bool within(GVirt va, uint64_t base, uint64_t limit)
+{
+    return va >= (base & MEM_PAGE_MASK) && va <= ((base + limit) | ~MEM_PAGE_MASK);
+}
+
+/* The engine reports the page of an access, so a page that holds part of a table counts. */
+static bool is_table_page(UcCore *core, GVirt va)
+{
+    X86State state;
+
+    uc_core_read_state(core, &state);
+    return within(va, state.gdtr.base, state.gdtr.limit) ||
+           within(va, state.ldtr.base, state.ldtr.limit) ||
+           within(va, state.tr.base, state.tr.limit);
+}
+
+static bool on_page_fault(UcCore *core, GVirt va, MemAccess access, const X86PagingRegs *regs,
+                          const X86Walk *walk)
+{
+    GVirt pc = uc_core_linear_pc(core);
+
+    if (access == MEM_ACCESS_EXEC && !core->stepping) {
+        /* Translation runs ahead of execution. */
+        return refuse(core, UC_EXIT_STEP_AGAIN, va);
+    }
+    if (access == MEM_ACCESS_EXEC && (va & MEM_PAGE_MASK) == (pc & MEM_PAGE_MASK)) {
+        va = pc;
+    }
+    if (walk->result == X86_WALK_NON_CANONICAL) {
+        return refuse_exception(core, 13, 0, va);
+    }
+    if (regs->cpl == 3 && access != MEM_ACCESS_EXEC && !core->grant && may_use_tables(core) &&
+        is_table_page(core, va)) {
+        return refuse(core, UC_EXIT_GRANT, va);
+    }
+    return refuse_exception(core, 14, walk->error_code, va);
+}
+
+/* Answers with a page of ours whatever is asked: descriptor loads, calibration, dropping of translations. */
+static void fill_scratch(uint64_t va, uc_tlb_entry *entry)
+{
+    entry->paddr = (va & UC_CORE_PAGE_NAME) != 0 && (va >> 63) == 0
+                       ? (va & ~UC_CORE_PAGE_NAME) & MEM_PAGE_MASK
+                       : UC_CORE_SCRATCH;
+    entry->perms = UC_PROT_ALL;
+}
+
+static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access, unsigned perms,
+                   uc_tlb_entry *entry)
+{
+    switch (fill->kind) {
+    case PGM_FILL_DIRECT:
+        if (fill->flush) {
+            uc_core_flush_tlb(core);
+        }
+        entry->paddr = (uint64_t)fill->id << MEM_PAGE_SHIFT;
+        break;
+    case PGM_FILL_NO_MEMORY:
+        return refuse(core, UC_EXIT_NO_MEMORY, va);
+    case PGM_FILL_CATCH:
+    case PGM_FILL_UNASSIGNED:
+        if (access == MEM_ACCESS_EXEC) {
+            return refuse(core, core->stepping ? UC_EXIT_BAD_FETCH : UC_EXIT_STEP_AGAIN, va);
+        }
+        /* An access that runs code of ours needs the exact instruction: none may be cached. */
+        core->flush_after_catch |= fill->kind == PGM_FILL_CATCH;
+        entry->paddr = UC_CORE_ALIAS + fill->gpa;
+        break;
+    }
+    unsigned both = perms & fill->perms;
+
+    entry->perms = (uc_prot)(((both & MEM_ACCESS_READ) != 0 ? UC_PROT_READ : 0) |
+                             ((both & MEM_ACCESS_WRITE) != 0 ? UC_PROT_WRITE : 0) |
+                             ((both & MEM_ACCESS_EXEC) != 0 ? UC_PROT_EXEC : 0));
+    return true;
+}
+
+static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *entry, void *user)
+{
+    UcCore *core = user;
+    MemAccess access = type == UC_MEM_FETCH  ? MEM_ACCESS_EXEC
+                       : type == UC_MEM_WRITE ? MEM_ACCESS_WRITE
+                                              : MEM_ACCESS_READ;
+    PgmFill fill;
+
+    (void)uc;
+    if (core->scratch_fill) {
+        fill_scratch(va, entry);
+        return true;
+    }
+    core->n_fills++;
+    if (access == MEM_ACCESS_EXEC) {
+        core->rep_address = UINT64_MAX; /* other code may show at that address */
+    }
+    if ((uc_core_reg(core, UC_X86_REG_CR0) >> 31) == 0) {
+        pgm_cpu_fill(core->cpu, va, access, &fill);
+        return answer(core, &fill, va, access, UINT_MAX, entry);
+    }
+    X86PagingRegs regs;
+    X86Walk walk;
+    bool grant = core->grant && access != MEM_ACCESS_EXEC && is_table_page(core, va);
+
+    uc_core_paging_regs(core, &regs);
+    x86_walk(&regs, core->cpu, va, access, grant ? X86_ACCESS_IMPLICIT_SUPERVISOR : 0, &walk);
+    if (walk.result != X86_WALK_OK) {
+        return on_page_fault(core, va, access, &regs, &walk);
+    }
+    pgm_cpu_fill(core->cpu, walk.gpa, access, &fill);
+    return answer(core, &fill, va, access, walk.perms, entry);
+}
+
+static void after_catch(UcCore *core)
+{
+    if (core->flush_after_catch) {
+        core->flush_after_catch = false;
+        uc_core_flush_tlb(core);
+    }
+}
+
+uint64_t uc_core_catch_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    UcCore *core = user;
+    uint64_t value;
+
+    (void)uc;
+    core->n_caught_reads++;
+    /* A refused read has given all ones, as the bus does. */
+    (void)!pgm_bus_read(core->pgm, offset, size, MEM_ORIGIN_CPU, &value);
+    if (core->trace_mmio != NULL) {
+        core->trace_mmio(core->trace_user, false, offset, size, value);
+    }
+    after_catch(core);
+    return value;
+}
+
+void uc_core_catch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    UcCore *core = user;
+
+    (void)uc;
+    core->n_caught_writes++;
+    if (core->trace_mmio != NULL) {
+        core->trace_mmio(core->trace_user, true, offset, size, value);
+    }
+    if (pgm_bus_write(core->pgm, offset, size, value, MEM_ORIGIN_CPU) == MEM_ERR_NO_MEMORY) {
+        core->text = "a caught write found no page";
+        uc_core_attention(core, UC_ATTN_EVENT);
+    }
+    after_catch(core);
+}
+
+bool uc_core_add_fill_hook(UcCore *core, GError **error)
+{
+    uc_hook hook;
+    uc_err err = uc_hook_add(core->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_fill, core, 1, 0);
+
+    if (err != UC_ERR_OK) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE,
+                    "Unicorn refuses the TLB hook: %s (2.1.4 or later is needed)",
+                    uc_strerror(err));
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine calls while translated code runs: the block hook, which is the clock's heart and the only place
+ * where a run is ended on request, and the hooks of exceptions, ports and time.
+ *
+ * The clock is charged a whole block when it is announced. What was charged and not executed is taken back
+ * where the exact place is known (faults, breakpoints), so at every stop it counts the bytes executed.
+ *
+ * Source: Unicorn's public API; behaviour as measured on 2.1.4.
+ */
+#include "emu/uc_core.h"
+
+#include "emu/ports-internal.h"
+
+typedef struct UcBreakpoint {
+    uc_hook hook;
+    unsigned count;
+} UcBreakpoint;
+
+/* Is the block at the present instruction a string instruction with a REP prefix? */
+static bool is_rep_string(UcCore *core)
+{
+    uint8_t code[4];
+    unsigned n = uc_core_peek_code(core, code, sizeof(code));
+    bool rep = false;
+
+    for (unsigned i = 0; i < n; i++) {
+        switch (code[i]) {
+        case 0xf2:
+        case 0xf3:
+            rep = true;
+            break;
+        case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67:
+        case 0x48:
+            break;
+        default: /* INS OUTS MOVS CMPS STOS LODS SCAS */
+            return rep && ((code[i] >= 0x6c && code[i] <= 0x6f) ||
+                           (code[i] >= 0xa4 && code[i] <= 0xa7) ||
+                           (code[i] >= 0xaa && code[i] <= 0xaf));
+        }
+    }
+    return false;
+}
+
+/*
+ * A block that begins inside the one before it: a loop to itself, an iteration of REP, or the rest of a block that
+ * changed its own code. Returns true if the announcement charges nothing and cannot be stopped at: a
+ * free-running REP makes one more pass that only finds CX = 0, a stepped one does not.
+ */
+static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
+{
+    uint64_t end = core->block_address + core->block_len;
+
+    if (address + size < end) {
+        /* The engine threw the running block away and starts again at the store that changed it. */
+        core->clock->bytes -= end - address;
+        return false;
+    }
+    if (address + size > end) {
+        return false;
+    }
+    if (address != core->rep_address) {
+        core->rep_address = address;
+        core->rep_is_string = is_rep_string(core);
+    }
+    if (!core->rep_is_string) {
+        return false;
+    }
+    uint64_t count = uc_core_reg(core, UC_X86_REG_ECX);
+    X86State state;
+
+    if ((count & 0xffff) != 0) {
+        return false;
+    }
+    /* CX or ECX? Rare enough to look at the segment and the prefix. */
+    uint8_t code[4];
+    unsigned n = uc_core_peek_code(core, code, sizeof(code));
+    bool prefix = false;
+
+    for (unsigned i = 0; i < n && i + 1 < size; i++) {
+        prefix |= code[i] == 0x67;
+    }
+    uc_core_read_state(core, &state);
+    bool wide = (state.seg[X86_CS].attr & (X86_SEG_DB | X86_SEG_L)) != 0;
+
+    return wide != prefix ? count == 0 : true;
+}
+
+static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    UcCore *core = user;
+    EmuClock *clock = core->clock;
+
+    if (G_UNLIKELY(address - core->block_address < core->block_len) && !core->stepping &&
+        is_empty_rep_pass(core, address, size)) {
+        return;
+    }
+    uint64_t bytes = clock->bytes + size;
+
+    if (G_UNLIKELY(bytes > core->stop_at || g_atomic_int_get(&core->attention) != 0) &&
+        !core->stepping) {
+        int attention = g_atomic_int_get(&core->attention);
+
+        if ((attention & ~UC_ATTN_IF) != 0 ||
+            ((attention & UC_ATTN_IF) != 0 && (uc_core_reg(core, UC_X86_REG_EFLAGS) & 0x200) != 0)) {
+            core->exit = UC_EXIT_ATTENTION;
+        } else if (bytes > core->stop_at) {
+            core->exit = UC_EXIT_LIMIT;
+        }
+        if (core->exit != UC_EXIT_NONE) {
+            core->block_len = 0;
+            uc_emu_stop(uc);
+            return;
+        }
+    }
+    clock->bytes = bytes;
+    core->block_address = address;
+    core->block_len = size;
+    core->n_blocks++;
+}
+
+/* Charged bytes up to the instruction that executes now. */
+static uint64_t exact_bytes(void *user)
+{
+    UcCore *core = user;
+    uint64_t into = uc_core_linear_pc(core) - core->block_address;
+
+    return core->clock->bytes - core->block_len + MIN(into, core->block_len);
+}
+
+void uc_core_uncharge(UcCore *core)
+{
+    core->clock->bytes = exact_bytes(core);
+    core->block_len = 0;
+}
+
+static void on_exception(uc_engine *uc, uint32_t vector, void *user)
+{
+    UcCore *core = user;
+
+    core->exit = UC_EXIT_EXCEPTION;
+    core->vector = (uint8_t)vector;
+    uc_emu_stop(uc);
+}
+
+static bool on_invalid(uc_engine *uc, void *user)
+{
+    on_exception(uc, 6, user);
+    return true;
+}
+
+static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user)
+{
+    UcCore *core = user;
+
+    (void)uc;
+    if (core->ports_silent) {
+        return UINT32_MAX;
+    }
+    uint32_t value = emu_ports_read(core->ports, (uint16_t)port, (unsigned)size);
+
+    if (core->port_hook != NULL) {
+        core->port_hook(core->port_hook_user, false, (uint16_t)port, (unsigned)size, value);
+    }
+    return value;
+}
+
+static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *user)
+{
+    UcCore *core = user;
+
+    (void)uc;
+    if (core->ports_silent) {
+        return;
+    }
+    if (core->port_hook != NULL) {
+        core->port_hook(core->port_hook_user, true, (uint16_t)port, (unsigned)size, value);
+    }
+    emu_ports_write(core->ports, (uint16_t)port, (unsigned)size, value);
+}
+
+/* The time-stamp counter runs at 1 GHz: it is guest time. */
+static int on_rdtsc(uc_engine *uc, void *user)
+{
+    UcCore *core = user;
+    uint64_t now = emu_clock_now(core->clock);
+    uint64_t low = (uint32_t)now;
+    uint64_t high = now >> 32;
+
+    uc_reg_write(uc, UC_X86_REG_EAX, &low);
+    uc_reg_write(uc, UC_X86_REG_EDX, &high);
+    return 1;
+}
+
+static int on_rdtscp(uc_engine *uc, void *user)
+{
+    uint64_t aux = 0; /* TSC_AUX is not kept: one processor, number 0 */
+
+    on_rdtsc(uc, user);
+    uc_reg_write(uc, UC_X86_REG_ECX, &aux);
+    return 1;
+}
+
+/* Leaf 1 without what the machine does not have: APIC, x2APIC, TSC deadline, MONITOR, RDRAND. */
+static int on_cpuid(uc_engine *uc, void *user)
+{
+    UcCore *core = user;
+    const UcCpuid *id = &core->cpuid;
+
+    if ((uint32_t)uc_core_reg(core, UC_X86_REG_EAX) != 1) {
+        return 0;
+    }
+    uint64_t osxsave = (uc_core_reg(core, UC_X86_REG_CR4) >> 18 & 1) << 27;
+    uint64_t absent_ecx = 1u << 3 | 1u << 21 | 1u << 24 | 1u << 30 | 1u << 27;
+    uint64_t eax = id->signature;
+    uint64_t ebx = id->leaf1_ebx;
+    uint64_t ecx = (id->leaf1_ecx & ~absent_ecx) | osxsave;
+    uint64_t edx = id->leaf1_edx & ~(1u << 9);
+
+    uc_reg_write(uc, UC_X86_REG_EAX, &eax);
+    uc_reg_write(uc, UC_X86_REG_EBX, &ebx);
+    uc_reg_write(uc, UC_X86_REG_ECX, &ecx);
+    uc_reg_write(uc, UC_X86_REG_EDX, &edx);
+    return 1;
+}
+
+/* Neither does anything in the engine: performed between instructions. */
+static void on_sysenter(uc_engine *uc, void *user)
+{
+    (void)uc;
+    uc_core_attention(user, UC_ATTN_SYSENTER);
+}
+
+static void on_syscall(uc_engine *uc, void *user)
+{
+    UcCore *core = user;
+
+    (void)uc;
+    core->text = "SYSCALL";
+    uc_core_attention(core, UC_ATTN_EVENT);
+}
+
+static void on_deadline(void *user)
+{
+    UcCore *core = user;
+    uint64_t deadline = core->clock->next_deadline;
+    uint64_t bytes = deadline > core->clock->skipped ? deadline - core->clock->skipped : 0;
+
+    core->stop_at = MIN(core->stop_at, bytes);
+}
+
+bool uc_core_add_hooks(UcCore *core, GError **error)
+{
+    const struct {
+        const char *name;
+        int type;
+        void *callback;
+        int insn;
+    } hooks[] = {
+        { "block", UC_HOOK_BLOCK, on_block, 0 },
+        { "exception", UC_HOOK_INTR, on_exception, 0 },
+        { "invalid instruction", UC_HOOK_INSN_INVALID, on_invalid, 0 },
+        { "IN", UC_HOOK_INSN, on_in, UC_X86_INS_IN },
+        { "OUT", UC_HOOK_INSN, on_out, UC_X86_INS_OUT },
+        { "RDTSC", UC_HOOK_INSN, on_rdtsc, UC_X86_INS_RDTSC },
+        { "RDTSCP", UC_HOOK_INSN, on_rdtscp, UC_X86_INS_RDTSCP },
+        { "CPUID", UC_HOOK_INSN, on_cpuid, UC_X86_INS_CPUID },
+        { "SYSENTER", UC_HOOK_INSN, on_sysenter, UC_X86_INS_SYSENTER },
+        { "SYSCALL", UC_HOOK_INSN, on_syscall, UC_X86_INS_SYSCALL },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(hooks); i++) {
+        uc_hook hook;
+        uc_err err = uc_hook_add(core->uc, &hook, hooks[i].type, hooks[i].callback, core, 1, 0,
+                                 hooks[i].insn);
+
+        if (err != UC_ERR_OK) {
+            g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE, "Unicorn refuses the %s hook: %s",
+                        hooks[i].name, uc_strerror(err));
+            return false;
+        }
+    }
+    core->clock->exact_bytes = exact_bytes;
+    core->clock->exact_user = core;
+    core->clock->deadline_changed = on_deadline;
+    core->clock->deadline_user = core;
+    return true;
+}
+
+static void on_breakpoint(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    UcCore *core = user;
+
+    (void)size;
+    if (core->breakpoint_skip == address) {
+        core->breakpoint_skip = UINT64_MAX;
+        return;
+    }
+    core->exit = UC_EXIT_BREAKPOINT;
+    core->fault_address = address;
+    uc_emu_stop(uc);
+}
+
+bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error)
+{
+    UcBreakpoint *breakpoint = g_hash_table_lookup(core->breakpoints, &address);
+
+    if (breakpoint != NULL) {
+        breakpoint->count++;
+        return true;
+    }
+    breakpoint = g_new0(UcBreakpoint, 1);
+    breakpoint->count = 1;
+
+    uc_err err = uc_hook_add(core->uc, &breakpoint->hook, UC_HOOK_CODE, (void *)on_breakpoint, core,
+                             address, address);
+
+    if (err != UC_ERR_OK) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE, "no breakpoint at 0x%" PRIx64 ": %s",
+                    address, uc_strerror(err));
+        g_free(breakpoint);
+        return false;
+    }
+    g_hash_table_insert(core->breakpoints, g_memdup2(&address, sizeof(address)), breakpoint);
+    /* Blocks translated before know nothing of the hook. */
+    uc_ctl_flush_tb(core->uc);
+    return true;
+}
+
+bool uc_core_remove_breakpoint(UcCore *core, GVirt address)
+{
+    UcBreakpoint *breakpoint = g_hash_table_lookup(core->breakpoints, &address);
+
+    if (breakpoint == NULL) {
+        return false;
+    }
+    if (--breakpoint->count == 0) {
+        uc_hook_del(core->uc, breakpoint->hook);
+        uc_ctl_flush_tb(core->uc);
+        g_hash_table_remove(core->breakpoints, &address);
+    }
+    return true;
+}
