@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a command line by a table; see options.h.
+ */
+#include "options.h"
+
+#include "emu/error.h"
+#include "qemu-words.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define HELP_COLUMN 32
+#define MAX_WORD 32 /* longer words are no mistyped option */
+
+static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool fail(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (error != NULL) {
+        *error = g_error_new_valist(EMU_ERROR, EMU_ERROR_INVALID, format, args);
+    }
+    va_end(args);
+    return false;
+}
+
+static const FeOption *lookup(const FeOption *table, const char *name, size_t len)
+{
+    for (const FeOption *option = table; option->name != NULL; option++) {
+        if (strlen(option->name) == len && memcmp(option->name, name, len) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* Insertions, deletions and exchanged letters that make @b from @a (Levenshtein). */
+static unsigned edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    unsigned row[MAX_WORD + 1];
+
+    for (size_t j = 0; j <= b_len; j++) {
+        row[j] = (unsigned)j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_len; j++) {
+            unsigned above = row[j];
+            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
+
+            row[j] = MIN(MIN(above, row[j - 1]) + 1, change);
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+static const char *guess(const FeOption *table, const char *name, size_t len)
+{
+    const char *best = NULL;
+    unsigned best_distance = 3;
+
+    for (const FeOption *option = table; len <= MAX_WORD && option->name != NULL; option++) {
+        unsigned distance = edit_distance(name, len, option->name, strlen(option->name));
+
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = option->name;
+        }
+    }
+    return best;
+}
+
+static bool refuse_unknown(const FeOption *table, const char *command, const char *word,
+                           GError **error)
+{
+    const char *name = word + strspn(word, "-");
+    size_t len = strcspn(name, "=");
+    g_autofree char *bare = g_strndup(name, len);
+    const char *answer = fe_qemu_word_lookup(bare);
+    const char *near_by = guess(table, name, len);
+
+    if (word[0] != '-') {
+        return fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'", word,
+                    command, command);
+    }
+    if (lookup(table, name, len) != NULL) {
+        return fail(error, "%s is spelled --%s here", word, bare);
+    }
+    if (answer != NULL) {
+        return fail(error, "%s: %s", word, answer);
+    }
+    if (near_by != NULL) {
+        return fail(error, "unknown option %s; did you mean --%s? See '%s --help'", word, near_by,
+                    command);
+    }
+    return fail(error, "unknown option %s; see '%s --help'", word, command);
+}
+
+/* The value of @option: behind '=' in @word, or @next. *ret_n_words is how many words it all took.
+ */
+static bool find_value(const FeOption *option, const char *word, const char *next,
+                       const char **ret_value, unsigned *ret_n_words, GError **error)
+{
+    const char *sign = strchr(word, '=');
+
+    *ret_n_words = 1;
+    *ret_value = sign != NULL ? sign + 1 : NULL;
+    if (option->value == FE_VALUE_NONE && sign != NULL) {
+        return fail(error, "--%s takes no value: leave '%s' away", option->name, sign);
+    }
+    if (option->value == FE_VALUE_NEEDED && sign == NULL) {
+        if (next == NULL || g_str_has_prefix(next, "--")) {
+            return fail(error, "--%s needs a value: for example --%s %s", option->name,
+                        option->name, option->example);
+        }
+        *ret_value = next;
+        *ret_n_words = 2;
+    }
+    if (*ret_value != NULL && (*ret_value)[0] == '\0') {
+        return fail(error, "--%s: the value is empty: for example --%s%s%s", option->name,
+                    option->name, option->value == FE_VALUE_OPTIONAL ? "=" : " ", option->example);
+    }
+    return true;
+}
+
+bool fe_options_parse(const FeOption *table, const char *command, char *const *argv, void *target,
+                      GError **error)
+{
+    g_autoptr(GHashTable) given = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (unsigned n_words = 0; *argv != NULL; argv += n_words) {
+        bool dashes = g_str_has_prefix(*argv, "--");
+        const FeOption *option = dashes ? lookup(table, *argv + 2, strcspn(*argv + 2, "=")) : NULL;
+        const char *value = NULL;
+
+        if (option == NULL) {
+            return refuse_unknown(table, command, *argv, error);
+        }
+        if (!find_value(option, *argv, argv[1], &value, &n_words, error)) {
+            return false;
+        }
+        if (!g_hash_table_add(given, (void *)(uintptr_t)option->name) && !option->repeats) {
+            return fail(error, "--%s is given twice: keep one of them", option->name);
+        }
+        if (!option->set(target, value, error)) {
+            g_prefix_error(error, "--%s: ", option->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_option(const FeOption *option, GString *text)
+{
+    g_autofree char *left =
+        option->value_name == NULL
+            ? g_strdup_printf("  --%s", option->name)
+            : g_strdup_printf(option->value == FE_VALUE_OPTIONAL ? "  --%s[=%s]" : "  --%s %s",
+                              option->name, option->value_name);
+    g_auto(GStrv) lines = g_strsplit(option->help, "\n", -1);
+
+    g_string_append_printf(text, "%-*s", HELP_COLUMN - 1, left);
+    if (strlen(left) >= HELP_COLUMN - 1) {
+        g_string_append_printf(text, "\n%*s", HELP_COLUMN - 1, "");
+    }
+    for (char **line = lines; *line != NULL; line++) {
+        g_string_append_printf(text, "%*s%s\n", line == lines ? 1 : HELP_COLUMN, "", *line);
+    }
+}
+
+void fe_options_print_help(const FeOption *table, GString *text)
+{
+    for (const FeOption *option = table; option->name != NULL; option++) {
+        if (option->group != NULL) {
+            g_string_append_printf(text, "\n%s:\n", option->group);
+        }
+        print_option(option, text);
+    }
+}

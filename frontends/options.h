@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a command line by a table, and printing the same table as help. `--name VALUE` and
+ * `--name=VALUE`; an option whose value may be left out takes it only behind '='. What is not
+ * understood gives one line that says what to do, QEMU's spellings included (qemu-words.h).
+ *
+ * Not GLib's GOption: it reads `-bios` as four flags, takes the next word for a value that may be
+ * left out, and its messages are neither ours nor ours to extend.
+ *
+ * Source: ours.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef enum FeOptionValue {
+    FE_VALUE_NONE,
+    FE_VALUE_NEEDED,
+    FE_VALUE_OPTIONAL, /* `--stats` or `--stats=FILE` */
+} FeOptionValue;
+
+typedef struct FeOption {
+    const char *name;       /* without dashes; NULL ends a table */
+    const char *value_name; /* for help: "SIZE"; NULL if it takes none */
+    const char *example;    /* of a value, for messages; NULL if it takes none */
+    const char *help;       /* one line or more, separated by '\n' */
+    FeOptionValue value;
+    bool repeats;
+    const char
+        *group; /* starts a group of this title in the help; NULL: goes on with the one before */
+    /* @value is NULL if there is none. False with an error; the option's name is put before it. */
+    bool (*set)(void *target, const char *value, GError **error);
+} FeOption;
+
+/**
+ * fe_options_parse:
+ * @command: for messages: "quire run"
+ * @argv: words after the command, ended by NULL
+ * @target: given to each set function
+ *
+ * Every word must be an option; there are no others yet.
+ *
+ * Returns: false with EMU_ERROR_INVALID at the first word that is wrong; options before it have
+ * been set
+ */
+bool fe_options_parse(const FeOption *table, const char *command, char *const *argv, void *target,
+                      GError **error);
+
+void fe_options_print_help(const FeOption *table, GString *text);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's options and our answers; see qemu-words.h.
+ */
+#include "qemu-words.h"
+
+#include <glib.h>
+#include <string.h>
+
+#define NOT_YET(what) what " is not there yet"
+
+static const struct {
+    const char *name;
+    const char *answer;
+} words[] = {
+    { "m", "spelled --memory SIZE here, for example --memory 128M" },
+    { "M", "spelled --machine NAME here, for example --machine pc" },
+    { "h", "spelled --help here" },
+    { "hda", "spelled --drive FILE here; FILE,rw keeps what the guest writes" },
+    { "hdb", "a second --drive FILE is the second disk here" },
+    { "hdc", "a third --drive FILE is the third disk here" },
+    { "hdd", "a fourth --drive FILE is the fourth disk here" },
+    { "cdrom", NOT_YET("a CD-ROM drive") "; a raw disk image goes in with --drive FILE" },
+    { "fda", NOT_YET("a floppy drive") "; a raw disk image goes in with --drive FILE" },
+    { "fdb", NOT_YET("a floppy drive") "; a raw disk image goes in with --drive FILE" },
+    { "pflash", NOT_YET("flash memory") "; a firmware image goes in with --bios FILE" },
+    { "L", "say the whole path: --bios FILE" },
+    { "nographic", "leave it away: there is no display, the serial port is on stdio (--serial)" },
+    { "display", "leave it away: there is no display, the serial port is on stdio (--serial)" },
+    { "vga", "leave it away: there is no display, the serial port is on stdio (--serial)" },
+    { "curses", "leave it away: there is no display, the serial port is on stdio (--serial)" },
+    { "vnc", "leave it away: there is no display, the serial port is on stdio (--serial)" },
+    { "nodefaults", "leave it away: the machine has only what --machine names" },
+    { "no-reboot", "leave it away: a reset ends the run, that is --on-reset stop" },
+    { "no-shutdown", "leave it away: a power-off ends the run" },
+    { "action", "resets go by --on-reset stop or --on-reset continue" },
+    { "d", "spelled --trace=LIST[:FILE] here, for example --trace=mmio,irq" },
+    { "D", "the file goes behind the list here: --trace=LIST:FILE" },
+    { "icount", "spelled --clock virtual here, which is the default" },
+    { "accel", "leave it away: there is one way to run, Unicorn" },
+    { "enable-kvm", "leave it away: there is one way to run, Unicorn" },
+    { "boot", "there is no boot menu: the disks are tried in order of --drive" },
+    { "device", NOT_YET("choosing devices") "; a file goes into memory with --load FILE@ADDRESS" },
+    { "blockdev", "spelled --drive FILE here; FILE,rw keeps what the guest writes" },
+    { "snapshot", "leave it away: what the guest writes is dropped unless --drive FILE,rw" },
+    { "chardev", "say it with the port: --serial or --debugcon with stdio, null or file:PATH" },
+    { "parallel", NOT_YET("a parallel port") "; there are --serial and --debugcon" },
+    { "gdb", NOT_YET("the port for gdb") "; --until addr:ADDRESS shows the state at a place" },
+    { "S", NOT_YET("a start held by a debugger") "; --until addr:ADDRESS ends at a place" },
+    { "s", NOT_YET("the port for gdb") "; --until addr:ADDRESS shows the state at a place" },
+    { "monitor",
+      NOT_YET("a monitor") "; --map, --stats and --dump tell how things stand at the end" },
+    { "qmp", NOT_YET("a monitor") "; --map, --stats and --dump tell how things stand at the end" },
+    { "mon", NOT_YET("a monitor") "; --map, --stats and --dump tell how things stand at the end" },
+    { "loadvm", NOT_YET("loading a saved state") "; a run starts at power-on" },
+    { "incoming", NOT_YET("loading a saved state") "; a run starts at power-on" },
+    { "smp", "there is one CPU; more are not there yet" },
+    { "numa", "there is one node; leave it away" },
+    { "fw_cfg", NOT_YET("adding files to fw_cfg from here") "; embedders call "
+                                                            "dev_pc_add_fw_cfg_file()" },
+    { "option-rom", NOT_YET("an option ROM") "; a file goes into RAM with --load FILE@ADDRESS" },
+    { "dtb", "a PC takes no device tree; other machines come later" },
+    { "net", NOT_YET("a network card") },
+    { "nic", NOT_YET("a network card") },
+    { "netdev", NOT_YET("a network card") },
+    { "usb", NOT_YET("USB") },
+    { "plugin", "there are no plugins; embedders write against libquire" },
+    { "name", "leave it away: a run has no name" },
+    { "uuid", "leave it away: a run has no UUID" },
+    { "daemonize", "leave it away and let your shell do it: quire run ... &" },
+    { "pidfile", "leave it away and let your shell do it: quire run ... & echo $!" },
+};
+
+const char *fe_qemu_word_lookup(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(words[i].name, name) == 0) {
+            return words[i].answer;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a run leaves behind besides its summary: dumps of guest memory and the report of a guest
+ * that failed.
+ */
+#pragma once
+
+#include "grammar.h"
+#include "output.h"
+#include "run-loop.h"
+
+/* Guest-physical memory, raw, as a debugger sees it; where nothing answers, 0xFF. Ends early if
+ * @output fails. */
+void fe_report_dump(Pgm *pgm, const FeRange *range, FeOutput *output);
+
+/* Registers, the walk of the address in question, what lies there. */
+void fe_report_failure(EmuMachine *machine, const EmuStop *stop, const EmuSymbols *symbols,
+                       GString *text);

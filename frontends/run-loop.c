@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The loop of a run; see run-loop.h.
+ *
+ * The guest runs in slices of guest time. Where a run is cut means nothing to the guest
+ * (emu/clock.h), so slices need no agreement with anything; they only bound how long a typed key or
+ * a lost stop request waits.
+ */
+#include "run-loop.h"
+
+#include "run.h"
+#include "signals.h"
+#include "terminal.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define SLICE_NS (EMU_NS_PER_SECOND / 100)
+
+static void end(FeOutcome *outcome, int status, bool show_state, char *reason)
+{
+    outcome->status = status;
+    outcome->show_state = show_state;
+    outcome->reason = reason;
+}
+
+/* A stop that counts as good, but for an --until that nobody has seen. */
+static void end_well(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    if (loop->guest->options->until->len > 0) {
+        end(outcome, FE_STATUS_GUEST_FAILED, true,
+            g_strdup_printf("%s, before --until was seen", outcome->stop.text));
+        return;
+    }
+    end(outcome, FE_STATUS_GOOD, false, g_strdup(outcome->stop.text));
+}
+
+/* What came from outside the machine. Returns: whether the run is over */
+static bool end_from_outside(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    const FeRunOptions *options = loop->guest->options;
+    int number = fe_signals_caught();
+
+    if (number != 0) {
+        end(outcome, 128 + number, false, g_strdup_printf("by signal %s", g_strsignal(number)));
+        return true;
+    }
+    if (fe_signals_timed_out()) {
+        g_autofree char *seconds = fe_format_seconds(options->timeout_ns);
+
+        end(outcome, FE_STATUS_LIMIT, false, g_strdup_printf("limit: --timeout %s", seconds));
+        return true;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
+        char *trouble = loop->outputs[i] ? fe_output_describe_error(loop->outputs[i]) : NULL;
+
+        if (trouble != NULL) {
+            end(outcome, FE_STATUS_USAGE, false, trouble);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool end_by_time(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    const FeRunOptions *options = loop->guest->options;
+
+    if (emu_clock_now(emu_machine_clock(loop->guest->machine)) < options->max_time_ns) {
+        return false;
+    }
+
+    g_autofree char *seconds = fe_format_seconds(options->max_time_ns);
+
+    end(outcome, FE_STATUS_LIMIT, false, g_strdup_printf("limit: --max-time %s", seconds));
+    return true;
+}
+
+static bool end_by_reset(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!loop->guest->options->reset_continues) {
+        end_well(loop, outcome);
+        return true;
+    }
+    if (!fe_guest_reset(loop->guest, &error)) {
+        end(outcome, FE_STATUS_USAGE, false, g_strdup(error->message));
+        return true;
+    }
+    return false;
+}
+
+/* What the machine said. Returns: whether the run is over */
+static bool end_by_stop(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    switch (outcome->stop.reason) {
+    case EMU_STOP_NONE:
+    case EMU_STOP_REQUEST:
+        return false;
+    case EMU_STOP_TIME:
+        return end_by_time(loop, outcome);
+    case EMU_STOP_RESET:
+        return end_by_reset(loop, outcome);
+    case EMU_STOP_POWER_OFF:
+        end_well(loop, outcome);
+        return true;
+    case EMU_STOP_DEBUG_EXIT:
+        end(outcome, (int)(((outcome->stop.code << 1) | 1) & 0xFF), false,
+            g_strdup(outcome->stop.text));
+        return true;
+    case EMU_STOP_NO_MEMORY:
+        end(outcome, FE_STATUS_LIMIT, true, g_strdup(outcome->stop.text));
+        return true;
+    case EMU_STOP_STEP:
+    case EMU_STOP_BREAKPOINT:
+    case EMU_STOP_WATCH:
+    case EMU_STOP_TRIPLE_FAULT:
+    case EMU_STOP_HALTED:
+    case EMU_STOP_BAD_FETCH:
+    case EMU_STOP_NOT_SUPPORTED:
+    case EMU_STOP_ENGINE:
+        break;
+    }
+    end(outcome, FE_STATUS_GUEST_FAILED, true, g_strdup(outcome->stop.text));
+    return true;
+}
+
+static EmuStop run_slice(const FeRunLoop *loop)
+{
+    EmuMachine *machine = loop->guest->machine;
+    uint64_t limit = MIN(fe_moment_watch_deadline(loop->watch), loop->guest->options->max_time_ns);
+    uint64_t now = emu_clock_now(emu_machine_clock(machine));
+
+    if (now >= limit) {
+        return (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
+    }
+    return emu_machine_run(machine, MIN(now + SLICE_NS, limit));
+}
+
+void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
+{
+    FeOutcome outcome = { 0 };
+
+    for (bool over = false; !over;) {
+        fe_terminal_poll();
+        outcome.stop = run_slice(loop);
+        for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
+            if (loop->outputs[i] != NULL) {
+                fe_output_flush(loop->outputs[i]);
+            }
+        }
+        fe_moment_watch_see_stop(loop->watch, &outcome.stop);
+
+        char *seen = fe_moment_watch_describe_seen(loop->watch);
+
+        if (seen != NULL) {
+            end(&outcome, FE_STATUS_GOOD, false, seen);
+            over = true;
+        } else {
+            over = end_from_outside(loop, &outcome) || end_by_stop(loop, &outcome);
+        }
+    }
+    *ret_outcome = outcome;
+}

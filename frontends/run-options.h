@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `quire run` was asked to do: its options as values, checked one by one and against each
+ * other. No file has been opened yet.
+ */
+#pragma once
+
+#include "devices/pc.h"
+#include "emu/machine.h"
+#include "grammar.h"
+#include "moments.h"
+
+#include <glib.h>
+
+/* Where a console goes. */
+typedef enum FeSinkKind { FE_SINK_STDIO, FE_SINK_NULL, FE_SINK_FILE } FeSinkKind;
+
+typedef struct FeSink {
+    FeSinkKind kind;
+    char *path; /* FILE alone */
+    bool given; /* by an option, not by default */
+} FeSink;
+
+typedef struct FeDrive {
+    char *path;
+    bool writable;
+} FeDrive;
+
+typedef struct FeLoad {
+    char *path;
+    uint64_t address;
+} FeLoad;
+
+typedef struct FeDump {
+    char *path;
+    FeRange range;
+} FeDump;
+
+/* Questions that are answered instead of a run. */
+typedef enum FeAsked {
+    FE_ASKED_RUN,
+    FE_ASKED_HELP,
+    FE_ASKED_VERSION,
+    FE_ASKED_CPUS,
+    FE_ASKED_MACHINES
+} FeAsked;
+
+typedef struct FeRunOptions {
+    FeAsked asked;
+    uint64_t memory; /* bytes */
+    uint64_t ram_hole;
+    bool no_overcommit;
+    char *cpu;  /* NULL: the default */
+    char *bios; /* NULL: the distribution's */
+    char *kernel;
+    char *append;
+    char *initrd;
+    GArray *drives; /* of FeDrive, at most DEV_PC_MAX_DRIVES */
+    GArray *loads;  /* of FeLoad */
+    FeSink serial;
+    FeSink debugcon;
+    GPtrArray *until;     /* of FeMoment */
+    uint64_t timeout_ns;  /* wall; 0: none */
+    uint64_t max_time_ns; /* guest; EMU_CLOCK_NEVER: none */
+    EmuClockMode clock;
+    int64_t rtc_seconds;
+    bool reset_continues;
+    GArray *dumps; /* of FeDump */
+    bool map;
+    bool stats;
+    char *stats_path;       /* NULL: as text */
+    unsigned trace_classes; /* 0: none */
+    char *trace_path;       /* NULL: stderr */
+    bool quiet;
+} FeRunOptions;
+
+/**
+ * fe_run_options_new:
+ * @argv: words behind `quire run`, ended by NULL
+ *
+ * Returns: (transfer full): or %NULL with one line that names the option and what to do
+ */
+FeRunOptions *fe_run_options_new(char *const *argv, GError **error);
+void fe_run_options_free(FeRunOptions *options);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeRunOptions, fe_run_options_free)
+
+/* The options' table as text. */
+void fe_run_options_print_help(GString *text);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `quire run`: options, machine, files, the loop, and what is said at the end. Everything that can
+ * be wrong with words and files is found before the guest runs.
+ */
+#include "run.h"
+
+#include "counters.h"
+#include "emu/trace.h"
+#include "help.h"
+#include "report.h"
+#include "run-loop.h"
+#include "say.h"
+#include "signals.h"
+#include "summary.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OUT_SERIAL, OUT_DEBUGCON };
+
+/* One run; all parts may be NULL until they are set up. */
+typedef struct Run {
+    FeRunOptions *options;
+    FeFiles *files;
+    FeGuest *guest;
+    FeMomentWatch *watch;
+    FeOutput *consoles[2];
+    GPtrArray *dumps; /* of FeOutput, in the order of options->dumps */
+    FeOutput *stats;
+    FILE *trace; /* stderr or ours to close */
+} Run;
+
+static FeOutput *open_output(Run *run, const char *option, const char *path, GError **error)
+{
+    int fd = fe_files_open_output(run->files, option, path, error);
+
+    return fd >= 0 ? fe_output_new(fd, path) : NULL;
+}
+
+static bool open_console(Run *run, unsigned which, const FeSink *sink, const char *option,
+                         const char *console, GError **error)
+{
+    if (sink->kind == FE_SINK_NULL) {
+        return true;
+    }
+    run->consoles[which] = sink->kind == FE_SINK_STDIO
+                               ? fe_output_new(STDOUT_FILENO, "stdout")
+                               : open_output(run, option, sink->path, error);
+    if (run->consoles[which] == NULL) {
+        return false;
+    }
+    emu_console_add_sink(emu_machine_console(run->guest->machine, console), fe_output_sink,
+                         run->consoles[which]);
+    return true;
+}
+
+static bool open_trace(Run *run, GError **error)
+{
+    const FeRunOptions *options = run->options;
+
+    if (options->trace_classes == 0) {
+        return true;
+    }
+    run->trace = stderr;
+    if (options->trace_path != NULL) {
+        int fd = fe_files_open_output(run->files, "--trace", options->trace_path, error);
+
+        run->trace = fd >= 0 ? fdopen(fd, "w") : NULL;
+        if (run->trace == NULL) {
+            return false;
+        }
+    }
+    emu_machine_set_trace(run->guest->machine, options->trace_classes, run->trace);
+    return true;
+}
+
+static bool open_dumps(Run *run, GError **error)
+{
+    for (unsigned i = 0; i < run->options->dumps->len; i++) {
+        const FeDump *dump = &g_array_index(run->options->dumps, FeDump, i);
+        FeOutput *output = open_output(run, "--dump", dump->path, error);
+
+        if (output == NULL) {
+            return false;
+        }
+        g_ptr_array_add(run->dumps, output);
+    }
+    if (run->options->stats_path != NULL) {
+        run->stats = open_output(run, "--stats", run->options->stats_path, error);
+        return run->stats != NULL;
+    }
+    return true;
+}
+
+/* Inputs first: nobody's output is emptied for a run that cannot start. */
+static bool set_up(Run *run, char *const *argv, GError **error)
+{
+    run->options = fe_run_options_new(argv, error);
+    if (run->options == NULL || run->options->asked != FE_ASKED_RUN) {
+        return run->options != NULL;
+    }
+    run->files = fe_files_new();
+    run->dumps = g_ptr_array_new_with_free_func((GDestroyNotify)fe_output_free);
+    run->guest = fe_guest_new(run->options, run->files, error);
+    if (run->guest == NULL) {
+        return false;
+    }
+    run->watch =
+        fe_moment_watch_new(run->guest->machine, run->options->until, run->guest->symbols, error);
+    if (run->watch == NULL) {
+        g_prefix_error(error, "--until ");
+        return false;
+    }
+    return open_console(run, OUT_SERIAL, &run->options->serial, "--serial", "serial0", error) &&
+           open_console(run, OUT_DEBUGCON, &run->options->debugcon, "--debugcon", "debugcon",
+                        error) &&
+           open_trace(run, error) && open_dumps(run, error);
+}
+
+/* A result that could not be written spoils a run that was good. */
+static void note_trouble(FeOutcome *outcome, const char *option, const FeOutput *output)
+{
+    g_autofree char *trouble = fe_output_describe_error(output);
+
+    if (trouble != NULL) {
+        fe_say("%s: %s", option, trouble);
+        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
+    }
+}
+
+static void write_dumps(Run *run, FeOutcome *outcome)
+{
+    for (unsigned i = 0; i < run->dumps->len; i++) {
+        const FeDump *dump = &g_array_index(run->options->dumps, FeDump, i);
+        FeOutput *output = g_ptr_array_index(run->dumps, i);
+
+        fe_report_dump(emu_machine_pgm(run->guest->machine), &dump->range, output);
+        note_trouble(outcome, "--dump", output);
+    }
+}
+
+static void write_stats(Run *run, FeOutcome *outcome, const FeCounters *counters, GString *text)
+{
+    if (run->stats != NULL) {
+        g_autofree char *json = fe_counters_to_json(counters, outcome->reason, outcome->status);
+
+        fe_output_sink(run->stats, (const uint8_t *)json, strlen(json));
+        fe_output_sink(run->stats, (const uint8_t *)"\n", 1);
+        fe_output_flush(run->stats);
+        note_trouble(outcome, "--stats", run->stats);
+    } else if (run->options->stats) {
+        fe_counters_print(counters, text);
+    }
+}
+
+static void close_trace(Run *run, FeOutcome *outcome)
+{
+    emu_machine_set_trace(run->guest->machine, 0, NULL);
+    if (run->trace == NULL || run->trace == stderr) {
+        return;
+    }
+
+    bool failed = fflush(run->trace) != 0 || ferror(run->trace);
+
+    if (failed) {
+        fe_say("--trace: cannot write all of %s", run->options->trace_path);
+        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
+    }
+}
+
+static void tell(Run *run, FeOutcome *outcome, uint64_t wall_ns)
+{
+    const FeRunOptions *options = run->options;
+    EmuMachine *machine = run->guest->machine;
+    g_autoptr(GString) text = g_string_new(NULL);
+    FeCounters counters;
+
+    fe_counters_collect(machine, wall_ns, &counters);
+    close_trace(run, outcome);
+    write_dumps(run, outcome);
+    if (outcome->show_state) {
+        fe_report_failure(machine, &outcome->stop, run->guest->symbols, text);
+    }
+    if (options->map) {
+        pgm_print_map(emu_machine_pgm(machine), text);
+    }
+    write_stats(run, outcome, &counters, text);
+    if (!options->quiet) {
+        fe_summary_print(&counters, text);
+    }
+    fe_say_text(text->str);
+    fe_say("stopped: %s", outcome->reason);
+}
+
+static int perform(Run *run)
+{
+    FeRunLoop loop = { run->guest, run->watch, { run->consoles[0], run->consoles[1] } };
+    FeOutcome outcome = { 0 };
+    int64_t start_us = g_get_monotonic_time();
+
+    fe_signals_start(run->guest->machine, run->options->timeout_ns);
+    if (run->options->serial.kind == FE_SINK_STDIO) {
+        fe_terminal_start(emu_machine_console(run->guest->machine, "serial0"));
+    }
+    fe_run_loop(&loop, &outcome);
+    fe_terminal_restore();
+    tell(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
+    fe_signals_stop();
+    g_free(outcome.reason);
+    return outcome.status;
+}
+
+static int answer(FeAsked asked)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    switch (asked) {
+    case FE_ASKED_HELP:
+        fe_help_run(text);
+        break;
+    case FE_ASKED_VERSION:
+        fe_help_version(text);
+        break;
+    case FE_ASKED_CPUS:
+        fe_help_cpus(text);
+        break;
+    case FE_ASKED_MACHINES:
+        fe_help_machines(text);
+        break;
+    case FE_ASKED_RUN:
+        break;
+    }
+    return fe_print(text->str) ? FE_STATUS_GOOD : FE_STATUS_USAGE;
+}
+
+static void clear(Run *run)
+{
+    fe_guest_free(run->guest);
+    fe_moment_watch_free(run->watch);
+    fe_output_free(run->consoles[OUT_SERIAL]);
+    fe_output_free(run->consoles[OUT_DEBUGCON]);
+    g_clear_pointer(&run->dumps, g_ptr_array_unref);
+    fe_output_free(run->stats);
+    if (run->trace != NULL && run->trace != stderr) {
+        fclose(run->trace);
+    }
+    fe_files_free(run->files);
+    fe_run_options_free(run->options);
+}
+
+int fe_run(char *const *argv)
+{
+    Run run = { 0 };
+    g_autoptr(GError) error = NULL;
+    int status = FE_STATUS_USAGE;
+
+    if (!set_up(&run, argv, &error)) {
+        fe_say("%s", error->message);
+    } else if (run.options->asked != FE_ASKED_RUN) {
+        status = answer(run.options->asked);
+    } else {
+        status = perform(&run);
+    }
+    clear(&run);
+    return status;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is typed: stdin to a console of the guest. A terminal is set so that keys arrive one by one
+ * and unechoed, and set back whenever the program ends, is suspended or dies; Ctrl-C stays a
+ * signal.
+ *
+ * Thread: the main one. One at a time.
+ */
+#pragma once
+
+#include "emu/console.h"
+
+#include <stdbool.h>
+
+/* Starts to read stdin for @console. */
+void fe_terminal_start(EmuConsole *console);
+
+/* Hands over what was typed by now, as much as the console takes. Never waits. */
+void fe_terminal_poll(void);
+
+/* Sets the terminal back; harmless at any time. Callable from signal handlers. */
+void fe_terminal_restore(void);
