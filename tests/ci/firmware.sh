@@ -3,5 +3,5 @@
 # Real firmware and guests of our own: SeaBIOS, memtest86+, and what lies in tests/guests.
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-CC=gcc make_build gcc --werror
+make_gcc_build
 run_meson_tests gcc --suite firmware

@@ -3,5 +3,5 @@
 # GCC builds everything without a warning, and the default tests pass. Later parts use this build.
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-CC=gcc make_build gcc --werror
+make_gcc_build
 run_meson_tests gcc

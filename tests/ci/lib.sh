@@ -28,6 +28,9 @@ make_build() {
     ninja -C "$dir"
 }
 
+# The build that most parts share: GCC, warnings are errors.
+make_gcc_build() { CC=gcc make_build gcc --werror; }
+
 # run_meson_tests NAME OPTION...: runs Meson tests of build-ci/NAME. Not only a failure counts: a
 # skipped test, or not a single one that ran, is a failure too.
 run_meson_tests() {

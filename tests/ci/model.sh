@@ -4,7 +4,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly OPERATIONS=$1
-CC=gcc make_build gcc --werror
+make_gcc_build
 export QUIRE_MODEL_OPS=$OPERATIONS
 run_meson_tests gcc --suite model --timeout-multiplier 60
 # A test that does not know the variable would pass with a few thousand.

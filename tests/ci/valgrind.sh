@@ -3,6 +3,6 @@
 # The unit tests under valgrind: no invalid or uninitialised access, nothing definitely lost.
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-CC=gcc make_build gcc --werror
+make_gcc_build
 run_meson_tests gcc --suite memsys --suite machine --timeout-multiplier 20 \
     --wrapper 'valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
