@@ -52,14 +52,14 @@ uint64_t gmm_arena_size(const Gmm *gmm)
 
 void gmm_set_limit(Gmm *gmm, uint64_t n_pages)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
 
     gmm->max = n_pages;
 }
 
 void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
 
     *ret_stats = (GmmStats) {
         .max = gmm->max,
@@ -77,7 +77,7 @@ void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats)
 /* ---- machines */
 GmmVm *gmm_vm_new(Gmm *gmm, const char *name)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
     GmmVm *vm = g_new0(GmmVm, 1);
 
     vm->gmm = gmm;
@@ -167,7 +167,7 @@ uint64_t gmm_vm_free(GmmVm *vm)
     }
 
     Gmm *gmm = vm->gmm;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
     uint64_t n_left = vm->private_pages + vm->shared_pages;
 
     drop_own_chunks(vm);

@@ -22,6 +22,7 @@ typedef struct FakeOs {
     unsigned n_calls[FAKE_N_CALLS];
     unsigned fail_from[FAKE_N_CALLS]; /* first call that fails, from 1; 0: none */
     unsigned fail_to[FAKE_N_CALLS];   /* last call that fails */
+    size_t longest_asked;             /* longest reservation anyone tried */
     size_t largest_reserve;           /* a longer reservation fails; 0: no limit */
     uint64_t available;
     uint64_t largest_arena;
@@ -55,6 +56,7 @@ static bool fake_fails(FakeOsCall call)
 
 static void *fake_reserve(size_t len)
 {
+    fake_os.longest_asked = MAX(fake_os.longest_asked, len);
     if (fake_fails(FAKE_RESERVE) ||
         (fake_os.largest_reserve != 0 && len > fake_os.largest_reserve)) {
         return NULL;
@@ -104,7 +106,7 @@ static uint64_t fake_available(void)
 
 static uint64_t fake_largest_arena(void)
 {
-    return MIN(fake_os.largest_arena, mem_os_host()->largest_arena());
+    return fake_os.largest_arena;
 }
 
 /* A host in good health with @available bytes of memory. */
