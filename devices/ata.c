@@ -6,8 +6,11 @@
  *   0         data          data
  *   1         error         features
  *   2         count         count         )
- *   3, 4, 5   LBA low to    LBA low to    ) two deep: a write pushes the value before it to
- * "previous" high          high          ) 6         device        device 7         status command
+ *   3         LBA low       LBA low       ) two deep: a write moves the value before it
+ *   4         LBA mid       LBA mid       ) to "previous"
+ *   5         LBA high      LBA high      )
+ *   6         device        device
+ *   7         status        command
  *
  * A read fills the buffer with a block, raises INTRQ and waits until the guest has drained it; a
  * write waits until the guest has filled it, then stores it. A block is one sector, or `multiple`
@@ -15,8 +18,7 @@
  *
  * Invariants:
  *   1. transfer != ATA_IDLE exactly if DRQ is set; then pos < len <= ATA_BUFFER_SIZE, both even.
- *   2. While sectors are transferred, len is MIN(left, block) sectors, all inside the disk, and
- * block is 1 to 16.
+ *   2. While sectors are transferred, len is MIN(left, block) sectors, and block is 1 to 16.
  *   3. An empty connector is never in a transfer and never asks for an interrupt.
  *
  * Source: T13/1410D, ATA/ATAPI-6, sections 7 (registers), 8 (commands) and 9 (protocols).

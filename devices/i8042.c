@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The keyboard controller of the AT and PS/2, the keyboard and the mouse.
+ * The keyboard controller of the AT and PS/2. Keyboard and mouse are in devices/ps2.c.
  *
- *   0x60  read: output buffer                write: data for the controller's command or for the
- * keyboard 0x64  read: status                       write: command for the controller
+ *   0x60  read: output buffer    write: a command's data byte, or a byte for the keyboard
+ *   0x64  read: status           write: command for the controller
  *
  * Three queues feed the output buffer: the controller's own answer (one byte), the keyboard's, the
  * mouse's, in this order. A byte enters the buffer when the buffer is empty, and its interrupt line
  * rises then, so every byte has an edge of its own.
  *
  * Invariants:
- *   1. A queue's bytes lie from index 0 on, the oldest first; len <= QUEUE_SIZE.
- *   2. Output buffer empty = OBF clear in status; then no waiting byte could enter it (its device
- * is disabled or its queue is empty).
- *   3. An interrupt line is high only while its device's byte is in the output buffer.
+ *   1. While the output buffer is empty no byte waits that could enter it: its device is switched
+ *      off or its queue is empty.
+ *   2. An interrupt line is high only while its device's byte is in the output buffer.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device
- * Controller", "Keyboard" and "Mouse"; Intel UPI-42 for the output port.
+ * Controller"; Intel UPI-42 for the output port.
  */
 #include "devices/i8042.h"
 
+#include "devices/ps2.h"
 #include "emu/state.h"
 
 #include <string.h>
 
 #define DATA_PORT 0x60
 #define COMMAND_PORT 0x64
-#define QUEUE_SIZE 64
 #define RAM_SIZE 32
 
 enum {
@@ -75,30 +74,6 @@ typedef enum KbcCommand {
     CMD_PULSE = 0xF0, /* to 0xFF */
 } KbcCommand;
 
-/* What keyboard and mouse understand. */
-typedef enum Ps2Command {
-    PS2_SCALE_1 = 0xE6,
-    PS2_SCALE_2 = 0xE7,
-    PS2_RESOLUTION = 0xE8,
-    PS2_MOUSE_STATUS = 0xE9,
-    PS2_STREAM = 0xEA,
-    PS2_POLL = 0xEB,
-    PS2_LEDS = 0xED,
-    PS2_ECHO = 0xEE,
-    PS2_REMOTE = 0xF0, /* keyboard: scan code set */
-    PS2_IDENTIFY = 0xF2,
-    PS2_RATE = 0xF3,
-    PS2_ENABLE = 0xF4,
-    PS2_DISABLE = 0xF5,
-    PS2_DEFAULTS = 0xF6,
-    PS2_RESEND = 0xFE,
-    PS2_RESET = 0xFF,
-} Ps2Command;
-
-#define PS2_ACK 0xFA
-#define PS2_NAK 0xFE
-#define PS2_TEST_PASSED 0xAA
-
 typedef enum Source { FROM_CONTROLLER, FROM_KEYBOARD, FROM_MOUSE } Source;
 
 typedef struct KbcState {
@@ -113,25 +88,10 @@ typedef struct KbcState {
     uint8_t answer;
     uint8_t answer_source;
 
-    uint8_t kbd_queue[QUEUE_SIZE];
-    uint8_t kbd_len;
-    uint8_t kbd_pending; /* command that waits for its parameter, or 0 */
-    uint8_t kbd_last;    /* last byte sent, for RESEND */
-    bool kbd_scanning;
-    uint8_t kbd_leds;
-    uint8_t kbd_rate;
-    uint8_t kbd_set; /* 1 to 3 */
-    bool kbd_break;  /* translation has seen 0xF0 */
+    bool seen_break; /* translation keeps a 0xF0 back */
 
-    uint8_t mouse_queue[QUEUE_SIZE];
-    uint8_t mouse_len;
-    uint8_t mouse_pending;
-    uint8_t mouse_last;
-    bool mouse_reporting;
-    bool mouse_remote;
-    bool mouse_scale2;
-    uint8_t mouse_resolution;
-    uint8_t mouse_rate;
+    DevPs2Keyboard kbd;
+    DevPs2Mouse mouse;
 } KbcState;
 
 struct DevI8042 {
@@ -145,7 +105,7 @@ static bool is_valid(const void *state)
 {
     const KbcState *s = state;
 
-    return s->kbd_set >= 1 && (s->status & ~(STATUS_SYSTEM | STATUS_COMMAND)) == 0;
+    return s->kbd.set >= 1 && (s->status & ~(STATUS_SYSTEM | STATUS_COMMAND)) == 0;
 }
 
 static const EmuField fields[] = {
@@ -159,24 +119,24 @@ static const EmuField fields[] = {
     EMU_FIELD_MAX(KbcState, answer_waits, 1),
     EMU_FIELD(KbcState, answer),
     EMU_FIELD_MAX(KbcState, answer_source, FROM_MOUSE),
-    EMU_FIELD_ARRAY(KbcState, kbd_queue),
-    EMU_FIELD_MAX(KbcState, kbd_len, QUEUE_SIZE),
-    EMU_FIELD(KbcState, kbd_pending),
-    EMU_FIELD(KbcState, kbd_last),
-    EMU_FIELD_MAX(KbcState, kbd_scanning, 1),
-    EMU_FIELD(KbcState, kbd_leds),
-    EMU_FIELD(KbcState, kbd_rate),
-    EMU_FIELD_MAX(KbcState, kbd_set, 3),
-    EMU_FIELD_MAX(KbcState, kbd_break, 1),
-    EMU_FIELD_ARRAY(KbcState, mouse_queue),
-    EMU_FIELD_MAX(KbcState, mouse_len, QUEUE_SIZE),
-    EMU_FIELD(KbcState, mouse_pending),
-    EMU_FIELD(KbcState, mouse_last),
-    EMU_FIELD_MAX(KbcState, mouse_reporting, 1),
-    EMU_FIELD_MAX(KbcState, mouse_remote, 1),
-    EMU_FIELD_MAX(KbcState, mouse_scale2, 1),
-    EMU_FIELD(KbcState, mouse_resolution),
-    EMU_FIELD(KbcState, mouse_rate),
+    EMU_FIELD_MAX(KbcState, seen_break, 1),
+    EMU_FIELD_ARRAY(KbcState, kbd.queue.bytes),
+    EMU_FIELD_MAX(KbcState, kbd.queue.len, DEV_PS2_QUEUE_SIZE),
+    EMU_FIELD(KbcState, kbd.queue.last),
+    EMU_FIELD(KbcState, kbd.pending),
+    EMU_FIELD_MAX(KbcState, kbd.scanning, 1),
+    EMU_FIELD(KbcState, kbd.leds),
+    EMU_FIELD(KbcState, kbd.rate),
+    EMU_FIELD_MAX(KbcState, kbd.set, 3),
+    EMU_FIELD_ARRAY(KbcState, mouse.queue.bytes),
+    EMU_FIELD_MAX(KbcState, mouse.queue.len, DEV_PS2_QUEUE_SIZE),
+    EMU_FIELD(KbcState, mouse.queue.last),
+    EMU_FIELD(KbcState, mouse.pending),
+    EMU_FIELD_MAX(KbcState, mouse.reporting, 1),
+    EMU_FIELD_MAX(KbcState, mouse.remote, 1),
+    EMU_FIELD_MAX(KbcState, mouse.scale2, 1),
+    EMU_FIELD(KbcState, mouse.resolution),
+    EMU_FIELD(KbcState, mouse.rate),
 };
 static const EmuStateDesc desc = {
     .name = "i8042",
@@ -224,15 +184,6 @@ static void update_irqs(DevI8042 *kbc)
     emu_line_set(&kbc->lines.irq12, mouse && (mode_of(s) & MODE_IRQ12) != 0);
 }
 
-static uint8_t dequeue(uint8_t *queue, uint8_t *len)
-{
-    uint8_t byte = queue[0];
-
-    (*len)--;
-    memmove(queue, queue + 1, *len);
-    return byte;
-}
-
 /*
  * One keyboard byte as the guest gets it. Returns false for a break prefix, which translation keeps
  * back to set bit 7 of the byte after it.
@@ -244,16 +195,16 @@ static bool translate(KbcState *s, uint8_t byte, uint8_t *ret_byte)
         return true;
     }
     if (byte == 0xF0) {
-        s->kbd_break = true;
+        s->seen_break = true;
         return false;
     }
 
     uint8_t code = byte < sizeof set2_to_set1 ? set2_to_set1[byte] : 0;
 
     *ret_byte = code != 0 ? code : byte;
-    if (s->kbd_break) {
+    if (s->seen_break) {
         *ret_byte |= 0x80;
-        s->kbd_break = false;
+        s->seen_break = false;
     }
     return true;
 }
@@ -263,11 +214,8 @@ static bool take_keyboard_byte(KbcState *s)
     if ((mode_of(s) & MODE_NO_KEYBOARD) != 0) {
         return false;
     }
-    while (s->kbd_len > 0) {
-        uint8_t byte = dequeue(s->kbd_queue, &s->kbd_len);
-
-        s->kbd_last = byte;
-        if (translate(s, byte, &s->buffer)) {
+    while (s->kbd.queue.len > 0) {
+        if (translate(s, dev_ps2_queue_take(&s->kbd.queue), &s->buffer)) {
             s->source = FROM_KEYBOARD;
             return true;
         }
@@ -288,9 +236,8 @@ static void advance(DevI8042 *kbc)
             s->full = true;
         } else if (take_keyboard_byte(s)) {
             s->full = true;
-        } else if (s->mouse_len > 0 && (mode_of(s) & MODE_NO_MOUSE) == 0) {
-            s->buffer = dequeue(s->mouse_queue, &s->mouse_len);
-            s->mouse_last = s->buffer;
+        } else if (s->mouse.queue.len > 0 && (mode_of(s) & MODE_NO_MOUSE) == 0) {
+            s->buffer = dev_ps2_queue_take(&s->mouse.queue);
             s->source = FROM_MOUSE;
             s->full = true;
         }
@@ -307,201 +254,6 @@ static void answer(KbcState *s, uint8_t byte, Source source)
     s->answer = byte;
     s->answer_source = (uint8_t)source;
     s->answer_waits = true;
-}
-
-/* ---- the keyboard ---- */
-
-/* A full queue drops what comes: a guest that never reads loses answers, as on the real device. */
-static void kbd_send(KbcState *s, uint8_t byte)
-{
-    if (s->kbd_len < QUEUE_SIZE) {
-        s->kbd_queue[s->kbd_len++] = byte;
-    }
-}
-
-static void kbd_defaults(KbcState *s)
-{
-    s->kbd_pending = 0;
-    s->kbd_rate = 0x2B; /* 10.9 characters a second after 500 ms */
-    s->kbd_set = 2;
-    s->kbd_scanning = true;
-}
-
-static void kbd_parameter(KbcState *s, uint8_t byte)
-{
-    uint8_t command = s->kbd_pending;
-
-    s->kbd_pending = 0;
-    if (command == PS2_LEDS) {
-        s->kbd_leds = byte;
-        kbd_send(s, PS2_ACK);
-    } else if (command == PS2_RATE) {
-        s->kbd_rate = byte;
-        kbd_send(s, PS2_ACK);
-    } else if (byte == 0) { /* which scan code set is it? */
-        kbd_send(s, PS2_ACK);
-        kbd_send(s, s->kbd_set);
-    } else if (byte <= 3) {
-        s->kbd_set = byte;
-        kbd_send(s, PS2_ACK);
-    } else {
-        kbd_send(s, PS2_NAK);
-    }
-}
-
-static void kbd_command(KbcState *s, uint8_t byte)
-{
-    switch (byte) {
-    case PS2_LEDS:
-    case PS2_RATE:
-    case PS2_REMOTE:
-        kbd_send(s, PS2_ACK);
-        s->kbd_pending = byte;
-        break;
-    case PS2_ECHO:
-        kbd_send(s, PS2_ECHO);
-        break;
-    case PS2_IDENTIFY:
-        kbd_send(s, PS2_ACK);
-        kbd_send(s, 0xAB);
-        kbd_send(s, 0x83);
-        break;
-    case PS2_ENABLE:
-        s->kbd_scanning = true;
-        kbd_send(s, PS2_ACK);
-        break;
-    case PS2_DISABLE:
-    case PS2_DEFAULTS:
-        kbd_defaults(s);
-        s->kbd_scanning = byte == PS2_DEFAULTS;
-        kbd_send(s, PS2_ACK);
-        break;
-    case PS2_RESEND:
-        kbd_send(s, s->kbd_last);
-        break;
-    case PS2_RESET:
-        kbd_defaults(s);
-        s->kbd_leds = 0;
-        s->kbd_len = 0;
-        kbd_send(s, PS2_ACK);
-        kbd_send(s, PS2_TEST_PASSED);
-        break;
-    default:
-        kbd_send(s, PS2_NAK);
-        break;
-    }
-}
-
-static void kbd_write(KbcState *s, uint8_t byte)
-{
-    /* A command in place of a parameter wins: parameters never reach 0xED. */
-    if (s->kbd_pending != 0 && byte < PS2_LEDS) {
-        kbd_parameter(s, byte);
-    } else {
-        s->kbd_pending = 0;
-        kbd_command(s, byte);
-    }
-}
-
-/* ---- the mouse ---- */
-
-static void mouse_send(KbcState *s, uint8_t byte)
-{
-    if (s->mouse_len < QUEUE_SIZE) {
-        s->mouse_queue[s->mouse_len++] = byte;
-    }
-}
-
-static void mouse_defaults(KbcState *s)
-{
-    s->mouse_pending = 0;
-    s->mouse_reporting = false;
-    s->mouse_remote = false;
-    s->mouse_scale2 = false;
-    s->mouse_resolution = 2;
-    s->mouse_rate = 100;
-}
-
-static void mouse_status(KbcState *s)
-{
-    unsigned flags = (s->mouse_remote ? 0x40 : 0) | (s->mouse_reporting ? 0x20 : 0) |
-                     (s->mouse_scale2 ? 0x10 : 0);
-
-    mouse_send(s, (uint8_t)flags);
-    mouse_send(s, s->mouse_resolution);
-    mouse_send(s, s->mouse_rate);
-}
-
-static void mouse_parameter(KbcState *s, uint8_t byte)
-{
-    if (s->mouse_pending == PS2_RATE) {
-        s->mouse_rate = byte;
-    } else {
-        s->mouse_resolution = byte;
-    }
-    s->mouse_pending = 0;
-    mouse_send(s, PS2_ACK);
-}
-
-static void mouse_command(KbcState *s, uint8_t byte)
-{
-    if (byte == PS2_RESEND) {
-        mouse_send(s, s->mouse_last);
-        return;
-    }
-    if (byte == PS2_RESET) {
-        mouse_defaults(s);
-        s->mouse_len = 0;
-        mouse_send(s, PS2_ACK);
-        mouse_send(s, PS2_TEST_PASSED);
-        mouse_send(s, 0x00); /* a standard mouse */
-        return;
-    }
-    mouse_send(s, PS2_ACK);
-    switch (byte) {
-    case PS2_SCALE_1:
-    case PS2_SCALE_2:
-        s->mouse_scale2 = byte == PS2_SCALE_2;
-        break;
-    case PS2_RESOLUTION:
-    case PS2_RATE:
-        s->mouse_pending = byte;
-        break;
-    case PS2_MOUSE_STATUS:
-        mouse_status(s);
-        break;
-    case PS2_STREAM:
-    case PS2_REMOTE:
-        s->mouse_remote = byte == PS2_REMOTE;
-        break;
-    case PS2_POLL: /* it never moves */
-        mouse_send(s, 0x08);
-        mouse_send(s, 0x00);
-        mouse_send(s, 0x00);
-        break;
-    case PS2_IDENTIFY:
-        mouse_send(s, 0x00);
-        break;
-    case PS2_ENABLE:
-    case PS2_DISABLE:
-        s->mouse_reporting = byte == PS2_ENABLE;
-        break;
-    case PS2_DEFAULTS:
-        mouse_defaults(s);
-        break;
-    default:
-        s->mouse_queue[s->mouse_len - 1] = PS2_NAK;
-        break;
-    }
-}
-
-static void mouse_write(KbcState *s, uint8_t byte)
-{
-    if (s->mouse_pending != 0) {
-        mouse_parameter(s, byte);
-    } else {
-        mouse_command(s, byte);
-    }
 }
 
 /* ---- the controller ---- */
@@ -554,7 +306,7 @@ static void controller_data(DevI8042 *kbc, uint8_t byte)
         break;
     case CMD_TO_MOUSE:
         write_ram(s, 0, mode_of(s) & (uint8_t)~MODE_NO_MOUSE);
-        mouse_write(s, byte);
+        dev_ps2_mouse_write(&s->mouse, byte);
         break;
     default:
         if ((command & 0xE0) == CMD_WRITE_RAM) {
@@ -669,7 +421,7 @@ static void write_port(void *user, uint16_t port, unsigned size, uint32_t value)
             controller_data(kbc, (uint8_t)value);
         } else {
             s->ram[0] &= (uint8_t)~MODE_NO_KEYBOARD; /* sending switches the interface on */
-            kbd_write(s, (uint8_t)value);
+            dev_ps2_keyboard_write(&s->kbd, (uint8_t)value);
         }
     }
     update_irqs(kbc);
@@ -715,21 +467,21 @@ void dev_i8042_reset(void *user)
     KbcState *s = &kbc->state;
 
     *s = (KbcState) { .out_port = OUT_RESET | OUT_A20 };
-    kbd_defaults(s);
-    mouse_defaults(s);
+    dev_ps2_keyboard_reset(&s->kbd);
+    dev_ps2_mouse_reset(&s->mouse);
     emu_line_set(&kbc->lines.a20, true);
     update_irqs(kbc);
 }
 
 bool dev_i8042_key(DevI8042 *kbc, const uint8_t *codes, size_t len)
 {
-    KbcState *s = &kbc->state;
+    DevPs2Keyboard *kbd = &kbc->state.kbd;
 
-    if (!s->kbd_scanning || len > (size_t)(QUEUE_SIZE - s->kbd_len)) {
+    if (!kbd->scanning || len > (size_t)(DEV_PS2_QUEUE_SIZE - kbd->queue.len)) {
         return false;
     }
-    memcpy(s->kbd_queue + s->kbd_len, codes, len);
-    s->kbd_len = (uint8_t)(s->kbd_len + len);
+    memcpy(kbd->queue.bytes + kbd->queue.len, codes, len);
+    kbd->queue.len = (uint8_t)(kbd->queue.len + len);
     advance(kbc);
     return true;
 }

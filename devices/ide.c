@@ -14,11 +14,10 @@
  *
  * Invariants:
  *   1. A channel's line is high exactly if it is decoded, nIEN and SRST are clear and the selected
- * drive asks for an interrupt.
+ *      drive asks for an interrupt.
  *   2. While SRST is set, drives neither take commands nor move data.
  *
- * Source: T13/1410D, ATA/ATAPI-6, sections 7.1 to 7.15 and 9.2 (software reset), 9.16 (absent
- * drives).
+ * Source: T13/1410D, ATA/ATAPI-6, section 7 (registers) and 9 (resets, single drives).
  */
 #include "devices/ide.h"
 

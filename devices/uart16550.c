@@ -18,9 +18,9 @@
  *
  * Invariants:
  *   1. The receive FIFO holds fifo_len bytes from fifo[0] on, the oldest first; at most 1 with the
- * FIFOs off.
- *   2. irq = an interrupt is pending that IER allows, and OUT2 is set (pc wiring), and not in
- * loopback.
+ *      FIFOs off.
+ *   2. The line is high exactly if an interrupt is pending that IER allows, OUT2 is set (the PC's
+ *      wiring) and the chip is not in loopback.
  *   3. The time-out timer is set only while bytes wait below the trigger level.
  *
  * Source: National Semiconductor PC16550D datasheet (TL/C/8652).
@@ -248,8 +248,8 @@ static void restart_timeout(DevUart *uart)
         emu_timer_cancel(uart->timeout);
         return;
     }
-    s->timeout_ns = emu_clock_now(uart->clock) + timeout_length_ns(s);
-    emu_timer_set(uart->timeout, s->timeout_ns);
+    emu_timer_set(uart->timeout, emu_clock_now(uart->clock) + timeout_length_ns(s));
+    s->timeout_ns = emu_timer_deadline(uart->timeout); /* the clock may have put it off */
 }
 
 static void on_timeout(void *user)
