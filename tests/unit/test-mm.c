@@ -215,6 +215,119 @@ START_TEST(declined_reservation_says_what_to_do)
 }
 END_TEST
 
+/* ---- a machine's RAM */
+static Pgm *pgm;
+
+static void setup_machine(void)
+{
+    gmm = gmm_new(16 * M, NULL);
+    pgm = pgm_new(gmm, NULL, NULL);
+    ck_assert_ptr_nonnull(pgm);
+}
+
+static void teardown_machine(void)
+{
+    g_autoptr(GString) report = g_string_new(NULL);
+
+    ck_assert_msg(pgm_verify(pgm, report) == 0, "%s", report->str);
+    g_clear_pointer(&pgm, pgm_free);
+    ck_assert_msg(gmm_verify(gmm, report) == 0, "%s", report->str);
+    g_clear_pointer(&gmm, gmm_free);
+}
+
+static uint64_t reserved_base(void)
+{
+    GmmReservation reserved;
+
+    mm_get_reserved(pgm, &reserved);
+    return reserved.n_pages[GMM_ACCOUNT_BASE];
+}
+
+START_TEST(machine_gets_its_ram_once)
+{
+    g_autoptr(GError) error = NULL;
+    PgmRangeInfo last;
+    MmRam ram;
+
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, 0);
+    ck_assert_int_eq(mm_register_x86(pgm, 5 * G, DEFAULT, &error), MEM_OK);
+    ck_assert_ptr_null(error);
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, 5 * G);
+    ck_assert_uint_eq(ram.hole, 512 * M);
+    ck_assert_uint_eq(ram.below_4g, 3584 * M);
+    ck_assert_uint_eq(ram.above_4g, 1536 * M);
+    ck_assert_uint_eq(pgm_range_count(pgm), 4);
+    ck_assert(pgm_range_get(pgm, 3, &last));
+    ck_assert_uint_eq(last.start, 4 * G);
+    ck_assert_uint_eq(last.len, 1536 * M);
+    /* All of it but the 384K that do not exist, and the handy pages. */
+    ck_assert_uint_eq(reserved_base(), (5 * G - 384 * K) / MEM_PAGE_SIZE + MM_HANDY_PAGES);
+
+    ck_assert_int_eq(mm_register_x86(pgm, M, DEFAULT, &error), MEM_ERR_WRONG_ORDER);
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_WRONG_ORDER));
+    ck_assert_uint_eq(pgm_range_count(pgm), 4);
+}
+END_TEST
+
+START_TEST(small_machine_reserves_what_it_has)
+{
+    ck_assert_int_eq(mm_register_x86(pgm, 64 * K, DEFAULT, NULL), MEM_OK);
+    ck_assert_uint_eq(reserved_base(), 16 + MM_HANDY_PAGES);
+}
+END_TEST
+
+START_TEST(refused_sizes_register_nothing)
+{
+    g_autoptr(GError) error = NULL;
+    MmRam ram;
+
+    ck_assert_int_eq(mm_register_x86(pgm, refusals[_i].size, refusals[_i].hole, &error),
+                     refusals[_i].status);
+    ck_assert(g_error_matches(error, MEM_ERROR, (gint)refusals[_i].status));
+    ck_assert_int_eq(mm_register_x86(pgm, refusals[_i].size, refusals[_i].hole, NULL),
+                     refusals[_i].status);
+    ck_assert_uint_eq(pgm_range_count(pgm), 0);
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, 0);
+}
+END_TEST
+
+/* Something is in the way of the region that starts there. */
+static const GPhys obstacles[] = { 0, M, 2 * M, 4 * G };
+
+START_TEST(conflict_registers_nothing)
+{
+    g_autoptr(GError) error = NULL;
+    MmRam ram;
+
+    ck_assert_int_eq(pgm_ram_register(pgm, obstacles[_i], MEM_PAGE_SIZE, "obstacle", NULL), MEM_OK);
+    ck_assert_int_eq(mm_register_x86(pgm, 5 * G, DEFAULT, &error), MEM_ERR_CONFLICT);
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_CONFLICT));
+    ck_assert_msg(strstr(error->message, "obstacle") != NULL, "%s", error->message);
+    ck_assert_uint_eq(pgm_range_count(pgm), 1);
+    ck_assert_uint_eq(reserved_base(), 1 + MM_HANDY_PAGES);
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, 0);
+}
+END_TEST
+
+START_TEST(ram_beyond_the_limit_is_declined_whole)
+{
+    PgmConfig config = { .name = "strict", .policy = GMM_NO_OVERCOMMIT };
+    g_autoptr(GError) error = NULL;
+    Pgm *strict = pgm_new(gmm, &config, NULL);
+
+    gmm_set_limit(gmm, 16 * M / MEM_PAGE_SIZE);
+    ck_assert_int_eq(mm_register_x86(strict, 17 * M, DEFAULT, &error), MEM_ERR_DECLINED);
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_DECLINED));
+    ck_assert_uint_eq(pgm_range_count(strict), 0);
+    ck_assert_int_eq(mm_register_x86(strict, 15 * M, DEFAULT, NULL), MEM_OK);
+    pgm_free(strict);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mm");
@@ -232,6 +345,15 @@ int main(void)
     tcase_add_test(reservation, reservation_in_use_cannot_be_given_up);
     tcase_add_test(reservation, declined_reservation_says_what_to_do);
     suite_add_tcase(suite, reservation);
+
+    TCase *machine = tcase_create("machine");
+    tcase_add_checked_fixture(machine, setup_machine, teardown_machine);
+    tcase_add_test(machine, machine_gets_its_ram_once);
+    tcase_add_test(machine, small_machine_reserves_what_it_has);
+    tcase_add_loop_test(machine, refused_sizes_register_nothing, 0, G_N_ELEMENTS(refusals));
+    tcase_add_loop_test(machine, conflict_registers_nothing, 0, G_N_ELEMENTS(obstacles));
+    tcase_add_test(machine, ram_beyond_the_limit_is_declined_whole);
+    suite_add_tcase(suite, machine);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
