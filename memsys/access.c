@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The slow path of typed accesses, and the one place where a piece of a page is read or written with all rules
- * applied. The order is: watches "before", then MMIO, handlers or memory, then watches "after".
+ * The slow path of typed accesses, and the one place where a piece of a page is read or written
+ * with all rules applied. The order is: watches "before", then MMIO, handlers or memory, then
+ * watches "after".
  *
  * Handlers and devices may change the map, so nothing looked up before a callback is used after it.
  */
@@ -123,8 +124,8 @@ MemStatus pgm_piece_read(Pgm *pgm, GPhys gpa, uint8_t *buf, uint32_t len, MemOri
 /* ---- writing */
 
 /*
- * Makes the record that writes reach writable. @ret_host: the byte's place, or NULL if writes vanish (ROM)
- * or go to a device.
+ * Makes the record that writes reach writable. @ret_host: the byte's place, or NULL if writes
+ * vanish (ROM) or go to a device.
  */
 static MemStatus prepare_write(const PgmPlace *place, GPhys gpa, PageId *ret_id, uint8_t **ret_host)
 {
@@ -227,11 +228,9 @@ MemStatus pgm_piece_write(Pgm *pgm, GPhys gpa, const uint8_t *buf, uint32_t len,
         if (handler) {
             /* The handler may scribble in what it is given. */
             memcpy(copy, buf, n);
-            PgmHandlerAccess access = { .gpa = gpa,
-                                        .buf = copy,
-                                        .len = n,
-                                        .access = MEM_ACCESS_WRITE,
-                                        .origin = origin };
+            PgmHandlerAccess access = {
+                .gpa = gpa, .buf = copy, .len = n, .access = MEM_ACCESS_WRITE, .origin = origin
+            };
 
             status = write_by_handler(pgm, &place, handler, &access);
         } else {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading and writing guest-physical memory. Typed access: a page-map TLB hit is index, compare, load
- * or store. Everything else (miss, page crossing, MMIO, handler, watch, ROM) is one call to the slow path.
+ * Reading and writing guest-physical memory. Typed access: a page-map TLB hit is index, compare,
+ * load or store. Everything else (miss, page crossing, MMIO, handler, watch, ROM) is one call to
+ * the slow path.
  *
- * Guest values are little-endian, host values plain integers. Aligned typed accesses are single host accesses.
- * Addresses nobody registered read all ones and swallow writes.
+ * Guest values are little-endian, host values plain integers. Aligned typed accesses are single
+ * host accesses. Addresses nobody registered read all ones and swallow writes.
  */
 #pragma once
 
@@ -15,13 +16,15 @@
 
 #include <string.h>
 
+#pragma GCC visibility push(default)
+
 /**
  * pgm_bus_read, pgm_bus_write:
  * @size: 1 to 8 bytes, any alignment
  *
- * The slow path by itself: one access as a CPU or device makes it, with every rule applied (watches, handlers,
- * the access sizes of MMIO). A CPU's caught accesses come here. Does not fill the page-map TLB for pages that must
- * be caught.
+ * The slow path by itself: one access as a CPU or device makes it, with every rule applied
+ * (watches, handlers, the access sizes of MMIO). A CPU's caught accesses come here. Does not fill
+ * the page-map TLB for pages that must be caught.
  *
  * Returns: MEM_OK or the reason; a failed read leaves all ones in @ret_value
  */
@@ -192,10 +195,11 @@ static inline MemStatus pgm_write_u64(Pgm *pgm, GPhys gpa, uint64_t value)
  * pgm_read, pgm_write:
  * @len: bytes; 0 does nothing; @gpa + @len - 1 must not wrap
  *
- * Bulk access; each byte is touched once, in address order; cost per run of pages. Writes to ballooned
- * pages are dropped; zeros written over a whole ZERO page allocate nothing.
+ * Bulk access; each byte is touched once, in address order; cost per run of pages. Writes to
+ * ballooned pages are dropped; zeros written over a whole ZERO page allocate nothing.
  *
- * Returns: MEM_OK, or the first failure (the rest of a read is then all ones, the rest of a write not done)
+ * Returns: MEM_OK, or the first failure (the rest of a read is then all ones, the rest of a write
+ * not done)
  */
 MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origin);
 MemStatus pgm_write(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len, MemOrigin origin);
@@ -207,10 +211,14 @@ MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origi
 /**
  * pgm_peek, pgm_poke:
  *
- * A debugger's access: MMIO and handlers are never called (their bytes read as 0xFF, writes to them are refused),
- * watches do not fire. pgm_poke() writes into the image of a ROM page as the bytes that are visible now.
+ * A debugger's access: MMIO and handlers are never called (their bytes read as 0xFF, writes to them
+ * are refused), watches do not fire. pgm_poke() writes into the image of a ROM page as the bytes
+ * that are visible now.
  *
- * Returns: MEM_OK; MEM_ERR_RESERVED if some bytes lie in MMIO, MEM_ERR_UNASSIGNED if some lie nowhere
+ * Returns: MEM_OK; MEM_ERR_RESERVED if some bytes lie in MMIO, MEM_ERR_UNASSIGNED if some lie
+ * nowhere
  */
 MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len);
 MemStatus pgm_poke(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len);
+
+#pragma GCC visibility pop

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bulk access: runs of memory that are contiguous on the host go through one memcpy, everything else page by page
- * through access.c. Each byte is touched once, in address order.
+ * Bulk access: runs of memory that are contiguous on the host go through one memcpy, everything
+ * else page by page through access.c. Each byte is touched once, in address order.
  *
- * Watches are told page by page, so while any watch exists the runs end at page ends (watch.c decides quickly).
+ * Watches are told page by page, so while any watch exists the runs end at page ends (watch.c
+ * decides quickly).
  */
 #include "memsys/pgm-internal.h"
 
@@ -15,14 +16,7 @@ static bool all_zero(const uint8_t *bytes, uint64_t len)
     return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-/* Bytes from @gpa to the end of its page, at most @len. */
-static uint64_t to_page_end(GPhys gpa, uint64_t len)
-{
-    return MIN(len, MEM_PAGE_SIZE - (gpa & ~MEM_PAGE_MASK));
-}
-
-/* Bytes from @gpa that no range answers for, at most @len; 0 if one does. */
-static uint64_t gap_len(const Pgm *pgm, GPhys gpa, uint64_t len)
+uint64_t pgm_gap_len(const Pgm *pgm, GPhys gpa, uint64_t len)
 {
     const PgmSpan *span = pgm_span_at_or_above(pgm, gpa);
 
@@ -43,8 +37,8 @@ static uint64_t first_bytes(const uint8_t *buf, uint64_t len)
 }
 
 /*
- * A run of pages of one RAM or MMIO2 span at @gpa whose reads are plain and whose host memory is contiguous. 0 if
- * the first page is not like that.
+ * A run of pages of one RAM or MMIO2 span at @gpa whose reads are plain and whose host memory is
+ * contiguous. 0 if the first page is not like that.
  */
 static uint64_t read_run(Pgm *pgm, GPhys gpa, uint64_t len, const uint8_t **ret_host)
 {
@@ -66,7 +60,7 @@ static uint64_t read_run(Pgm *pgm, GPhys gpa, uint64_t len, const uint8_t **ret_
         if (run == 0) {
             *ret_host = host;
         }
-        run += to_page_end(gpa + run, len - run);
+        run += pgm_to_page_end(gpa + run, len - run);
     }
     return run;
 }
@@ -92,10 +86,10 @@ static MemStatus read_some(Pgm *pgm, GPhys gpa, uint8_t *buf, uint64_t len, MemO
     const uint8_t *host;
 
     if (pgm->watches) {
-        *ret_done = to_page_end(gpa, len);
+        *ret_done = pgm_to_page_end(gpa, len);
         return read_watched(pgm, gpa, buf, (uint32_t)*ret_done, origin);
     }
-    *ret_done = gap_len(pgm, gpa, len);
+    *ret_done = pgm_gap_len(pgm, gpa, len);
     if (*ret_done != 0) {
         memset(buf, 0xff, *ret_done);
         pgm_report_unassigned(pgm, gpa, *ret_done, MEM_ACCESS_READ, origin);
@@ -106,7 +100,7 @@ static MemStatus read_some(Pgm *pgm, GPhys gpa, uint8_t *buf, uint64_t len, MemO
         memcpy(buf, host, *ret_done);
         return MEM_OK;
     }
-    *ret_done = to_page_end(gpa, len);
+    *ret_done = pgm_to_page_end(gpa, len);
     return pgm_piece_read(pgm, gpa, buf, (uint32_t)*ret_done, origin);
 }
 
@@ -134,8 +128,8 @@ MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origi
 /* ---- writing */
 
 /*
- * Prepares one page of RAM or MMIO2 for a plain store of @len bytes. @ret_host NULL with MEM_OK: nothing to do
- * (zeros over a ZERO page, anything over a ballooned one).
+ * Prepares one page of RAM or MMIO2 for a plain store of @len bytes. @ret_host NULL with MEM_OK:
+ * nothing to do (zeros over a ZERO page, anything over a ballooned one).
  */
 static MemStatus prepare_page(PgmRange *range, uint64_t index, const uint8_t *from, uint64_t len,
                               uint8_t **ret_host)
@@ -160,8 +154,9 @@ static MemStatus prepare_page(PgmRange *range, uint64_t index, const uint8_t *fr
 }
 
 /*
- * Writes pages of one RAM or MMIO2 span from @gpa on until one has a handler or lacks memory. Sets @ret_done to the
- * bytes that are written (or rightly dropped); 0 with MEM_OK if the first page is none of ours.
+ * Writes pages of one RAM or MMIO2 span from @gpa on until one has a handler or lacks memory. Sets
+ * @ret_done to the bytes that are written (or rightly dropped); 0 with MEM_OK if the first page is
+ * none of ours.
  */
 static MemStatus write_run(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t len,
                            uint64_t *ret_done)
@@ -181,7 +176,7 @@ static MemStatus write_run(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t le
     len = MIN(len, span->last - gpa + 1);
     while (done < len) {
         uint64_t index = (gpa + done - range->start) >> MEM_PAGE_SHIFT;
-        uint64_t n = to_page_end(gpa + done, len - done);
+        uint64_t n = pgm_to_page_end(gpa + done, len - done);
         uint64_t offset = (gpa + done) & ~MEM_PAGE_MASK;
         uint8_t *host;
 
@@ -250,10 +245,10 @@ static MemStatus write_some(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t l
                             MemOrigin origin, uint64_t *ret_done)
 {
     if (pgm->watches) {
-        *ret_done = to_page_end(gpa, len);
+        *ret_done = pgm_to_page_end(gpa, len);
         return write_watched(pgm, gpa, from, (uint32_t)*ret_done, origin);
     }
-    *ret_done = gap_len(pgm, gpa, len);
+    *ret_done = pgm_gap_len(pgm, gpa, len);
     if (*ret_done != 0) {
         pgm_report_unassigned(pgm, gpa, *ret_done, MEM_ACCESS_WRITE, origin);
         return MEM_OK;
@@ -261,7 +256,7 @@ static MemStatus write_some(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t l
     MemStatus status = write_run(pgm, gpa, from, len, ret_done);
 
     if (status == MEM_OK && *ret_done == 0) {
-        *ret_done = to_page_end(gpa, len);
+        *ret_done = pgm_to_page_end(gpa, len);
         status = write_piece(pgm, gpa, from, (uint32_t)*ret_done, origin);
     }
     return status;
@@ -295,13 +290,13 @@ MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin or
     g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
     memset(bytes, byte, sizeof bytes);
     while (len > 0 && status == MEM_OK) {
-        uint64_t n = gap_len(pgm, gpa, len);
+        uint64_t n = pgm_gap_len(pgm, gpa, len);
 
         if (n != 0 && !pgm->watches) {
             /* A gap of any size is one step. */
             pgm_report_unassigned(pgm, gpa, n, MEM_ACCESS_WRITE, origin);
         } else {
-            n = to_page_end(gpa, len);
+            n = pgm_to_page_end(gpa, len);
             status = pgm_write(pgm, gpa, bytes, n, origin);
         }
         gpa += n;
@@ -331,95 +326,4 @@ MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origi
         done += n;
     }
     return MEM_OK;
-}
-
-/* ---- the debugger's look */
-
-MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len)
-{
-    uint8_t *to = buf;
-    MemStatus result = MEM_OK;
-
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
-    while (len > 0) {
-        uint64_t n = gap_len(pgm, gpa, len);
-        MemStatus status = n != 0 ? MEM_ERR_UNASSIGNED : MEM_OK;
-
-        if (n == 0) {
-            PgmPlace place;
-            PgmView view;
-
-            n = to_page_end(gpa, len);
-            (void)pgm_place_lookup(pgm, gpa, &place);
-            pgm_view(&place, &view);
-            if (view.read_caught) {
-                status = MEM_ERR_RESERVED;
-            } else {
-                memcpy(to, pgm_host(pgm, view.read_id) + (gpa & ~MEM_PAGE_MASK), n);
-            }
-        }
-        if (status != MEM_OK) {
-            memset(to, 0xff, n);
-            result = result == MEM_OK ? status : result;
-        }
-        to += n;
-        gpa += n;
-        len -= n;
-    }
-    return result;
-}
-
-static MemStatus poke_page(const PgmPlace *place, uint64_t offset, const uint8_t *from, uint64_t n)
-{
-    PgmRange *range = place->range;
-    PgmRecord which = PGM_RECORD_FRONT;
-
-    if (range->kind == PGM_RANGE_MMIO) {
-        return MEM_ERR_RESERVED;
-    }
-    if (range->kind == PGM_RANGE_ROM) {
-        which = pgm_rom_read_record(range, place->index);
-    }
-    MemStatus status = pgm_page_make_writable(range, place->index, which);
-
-    if (status != MEM_OK) {
-        return status;
-    }
-    PageId id = pgm_page_id(which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, place->index)
-                                                       : range->pages[place->index]);
-
-    memcpy(pgm_host(range->pgm, id) + offset, from, n);
-    pgm_code_written(range->pgm, id, (uint32_t)offset, (uint32_t)n);
-    return MEM_OK;
-}
-
-MemStatus pgm_poke(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len)
-{
-    const uint8_t *from = buf;
-    MemStatus result = MEM_OK;
-
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
-    while (len > 0) {
-        uint64_t n = gap_len(pgm, gpa, len);
-        MemStatus status = MEM_ERR_UNASSIGNED;
-
-        if (n == 0) {
-            PgmPlace place;
-            uint64_t run = len;
-            uint64_t offset = gpa & ~MEM_PAGE_MASK;
-
-            (void)pgm_place_lookup(pgm, gpa, &place);
-            bool handled =
-                pgm_page_handler(*pgm_range_page(place.range, place.index)) >= PGM_HANDLER_WRITE &&
-                pgm_handler_at(place.range, place.index << MEM_PAGE_SHIFT | offset, &run);
-
-            n = MIN(to_page_end(gpa, len), run);
-            status = handled ? MEM_ERR_RESERVED : poke_page(&place, offset, from, n);
-        }
-        result = result == MEM_OK ? status : result;
-        from += n;
-        gpa += n;
-        len -= n;
-    }
-    return result;
 }

@@ -2,8 +2,9 @@
 /*
  * The CPU's side: one answer a page, and the promise to say when it no longer holds.
  *
- * Answers are marked in the page's record ("seen") before they leave; page-state.c tells the CPUs as marked pages
- * change. Addresses without a range have no record: when ranges move, everything is told.
+ * Answers are marked in the page's record ("seen") before they leave; page-state.c tells the CPUs
+ * as marked pages change. Addresses without a range have no record: when ranges move, everything is
+ * told.
  */
 #include "memsys/pgm-internal.h"
 
@@ -13,8 +14,7 @@ PgmCpu *pgm_cpu_attach(Pgm *pgm, const PgmCpuCallbacks *callbacks, void *user)
 {
     PgmCpu *cpu = g_new(PgmCpu, 1);
 
-    *cpu =
-        (PgmCpu) { .pgm = pgm, .callbacks = callbacks, .user = user, .a20_mask = UINT64_MAX };
+    *cpu = (PgmCpu) { .pgm = pgm, .callbacks = callbacks, .user = user, .a20_mask = UINT64_MAX };
     g_ptr_array_add(pgm->cpus, cpu);
     return cpu;
 }
@@ -79,9 +79,27 @@ static void answer_catch(Pgm *pgm, unsigned by_page, unsigned by_watch, MemAcces
     pgm->stats.cpu_fills_catch++;
 }
 
-static void answer_direct(Pgm *pgm, const PgmPlace *place, unsigned caught, MemAccess access,
-                          PgmFill *fill)
+/*
+ * A page became executed: entries without X must go, so that stores are tracked. The CPU that asked
+ * is told by its answer, the others here.
+ */
+static void tell_others_executed(const PgmCpu *cpu)
 {
+    const GPtrArray *cpus = cpu->pgm->cpus;
+
+    for (unsigned i = 0; i < cpus->len; i++) {
+        const PgmCpu *other = g_ptr_array_index(cpus, i);
+
+        if (other != cpu && other->callbacks->invalidate_all) {
+            other->callbacks->invalidate_all(other->user, false);
+        }
+    }
+}
+
+static void answer_direct(const PgmCpu *cpu, const PgmPlace *place, unsigned caught,
+                          MemAccess access, PgmFill *fill)
+{
+    Pgm *pgm = cpu->pgm;
     PgmView view;
 
     pgm_view(place, &view);
@@ -89,6 +107,7 @@ static void answer_direct(Pgm *pgm, const PgmPlace *place, unsigned caught, MemA
 
     if (access == MEM_ACCESS_EXEC && !executed) {
         pgm_mark_executed(pgm, place->range, place->index, view.read_id);
+        tell_others_executed(cpu);
         executed = true;
         fill->flush = true;
     }
@@ -121,8 +140,8 @@ void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
 
     gpa = pgm_cpu_mask(cpu, gpa) & MEM_PAGE_MASK;
     pgm->stats.cpu_fills++;
-    *ret_fill = (PgmFill) { .gpa = gpa,
-                            .exec_watched = pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_EXEC) };
+    *ret_fill =
+        (PgmFill) { .gpa = gpa, .exec_watched = pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_EXEC) };
     pgm->cpu_may_hold = true;
     unsigned by_watch = caught_by_watch(pgm, gpa);
 
@@ -145,7 +164,7 @@ void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
         ret_fill->kind = PGM_FILL_NO_MEMORY;
         return;
     }
-    answer_direct(pgm, &place, by_page | by_watch, access, ret_fill);
+    answer_direct(cpu, &place, by_page | by_watch, access, ret_fill);
     pgm_page_mark_seen(place.range, place.index);
 }
 

@@ -13,6 +13,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct PgmCpu PgmCpu;
 
 typedef struct PgmCpuCallbacks {
@@ -89,3 +91,5 @@ void pgm_forget_executed(Pgm *pgm);
 
 /* The CPU is about to run the instruction at @gpa: tells the EXEC watches that cover it. */
 void pgm_cpu_report_exec(PgmCpu *cpu, GPhys gpa, uint32_t len);
+
+#pragma GCC visibility pop

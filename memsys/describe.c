@@ -101,8 +101,7 @@ static PgmPage shown_page(const PgmPlace *place)
                                      pgm_page_handler(front));
     }
     if (place->shown != place->range) {
-        page = (page & ~PGM_PAGE_TYPE_MASK) |
-               pgm_page_make(PGM_PAGE_MMIO2_ALIAS, PGM_PAGE_ZERO, 0);
+        page = (page & ~PGM_PAGE_TYPE_MASK) | pgm_page_make(PGM_PAGE_MMIO2_ALIAS, PGM_PAGE_ZERO, 0);
     }
     return page & ~PGM_PAGE_SEEN_BIT;
 }
@@ -137,8 +136,8 @@ char *pgm_describe(Pgm *pgm, GPhys gpa)
     GString *text = g_string_new(NULL);
 
     g_string_printf(text, "0x%" PRIx64 ": %s \"%s\" 0x%" PRIx64 "-0x%" PRIx64, gpa,
-                    pgm_range_kind_name(info.range.kind), info.range.description,
-                    info.range.start, info.range.start + info.range.len - 1);
+                    pgm_range_kind_name(info.range.kind), info.range.description, info.range.start,
+                    info.range.start + info.range.len - 1);
     if (info.range.owner[0] != '\0') {
         g_string_append_printf(text, " of %s", info.range.owner);
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access handlers. A handler belongs to bytes of a range, not to an address: it moves with its MMIO2, sleeps while an
- * overlay covers it, and is dropped (not freed) when the range goes.
+ * Access handlers. A handler belongs to bytes of a range, not to an address: it moves with its
+ * MMIO2, sleeps while an overlay covers it, and is dropped (not freed) when the range goes.
  *
  * Invariants (pgm_handlers_verify() checks them):
  * 1. A range's handlers are sorted by offset and disjoint in bytes; ALL handlers cover whole pages.
- * 2. The handler state of a page is the strongest of the handlers that touch it, where one that is switched off on
- *    that page counts as DISABLED.
+ * 2. The handler state of a page is the strongest of the handlers that touch it, where one that is
+ * switched off on that page counts as DISABLED.
  */
 #include "memsys/pgm-internal.h"
 
@@ -99,8 +99,8 @@ PgmHandlerState pgm_handler_page_state(const PgmRange *range, uint64_t index, bo
         if (first_page(handler) > index) {
             break;
         }
-        PgmHandlerState own = handler->kind == PGM_HANDLER_KIND_ALL ? PGM_HANDLER_ALL
-                                                                     : PGM_HANDLER_WRITE;
+        PgmHandlerState own =
+            handler->kind == PGM_HANDLER_KIND_ALL ? PGM_HANDLER_ALL : PGM_HANDLER_WRITE;
 
         state = MAX(state, !armed && is_off(handler, index) ? PGM_HANDLER_DISABLED : own);
     }
@@ -115,9 +115,9 @@ static void update_pages(PgmRange *range, uint64_t first, uint64_t last)
         pgm_batch_begin(range->pgm);
     }
     for (uint64_t i = first; i <= last; i++) {
-        pgm_page_change(range, i, PGM_RECORD_FRONT,
-                        pgm_page_with_handler(range->pages[i],
-                                              pgm_handler_page_state(range, i, false)));
+        pgm_page_change(
+            range, i, PGM_RECORD_FRONT,
+            pgm_page_with_handler(range->pages[i], pgm_handler_page_state(range, i, false)));
     }
     if (batch) {
         pgm_batch_end(range->pgm);
@@ -314,8 +314,8 @@ void pgm_handler_foreach(Pgm *pgm, PgmHandlerVisitor visit, void *user)
              range->start != MEM_GPHYS_NIL && range->handlers && i < range->handlers->len; i++) {
             const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
 
-            visit(handler->kind, range->start + handler->offset, handler->len,
-                  handler->description, user);
+            visit(handler->kind, range->start + handler->offset, handler->len, handler->description,
+                  user);
         }
     }
 }

@@ -9,6 +9,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct PgmHandler PgmHandler;
 
 typedef enum PgmHandlerKind {
@@ -56,3 +58,5 @@ PgmHandler *pgm_handler_lookup(Pgm *pgm, GPhys gpa);
 typedef void (*PgmHandlerVisitor)(PgmHandlerKind kind, GPhys start, uint64_t len,
                                   const char *description, void *user);
 void pgm_handler_foreach(Pgm *pgm, PgmHandlerVisitor visit, void *user);
+
+#pragma GCC visibility pop

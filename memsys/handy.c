@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Handy pages: the machine's own stock, so that a guest's first write to a page does not visit GMM. Refilled to
- * 128 in one call; which guest page each taken one went to is told to GMM then.
+ * Handy pages: the machine's own stock, so that a guest's first write to a page does not visit GMM.
+ * Refilled to 128 in one call; which guest page each taken one went to is told to GMM then.
  *
- * Out of pages is not an end: the write that needed one fails with MEM_ERR_NO_MEMORY, nothing has changed, and the
- * machine goes on once a refill succeeds.
+ * Out of pages is not an end: the write that needed one fails with MEM_ERR_NO_MEMORY, nothing has
+ * changed, and the machine goes on once a refill succeeds.
  *
- * Pages that GMM does not know to be zero are cleared as they are taken, not at refill: they are in the cache when the
- * guest then writes, and copies of shared pages need no clearing at all.
+ * Pages that GMM does not know to be zero are cleared as they are taken, not at refill: they are in
+ * the cache when the guest then writes, and copies of shared pages need no clearing at all.
  *
  * Source: VirtualBox's handy pages and their marks of 32 and 8.
  */

@@ -9,6 +9,8 @@
 #include "memsys/mmio2.h"
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct PgmMmio PgmMmio;
 
 /*
@@ -67,3 +69,5 @@ MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64
 
 /* All pages of the range are MMIO again. */
 void pgm_mmio_unalias(PgmMmio *mmio);
+
+#pragma GCC visibility pop

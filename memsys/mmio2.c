@@ -183,7 +183,16 @@ void pgm_mmio2_page_dirtied(PgmRange *range, uint64_t index)
 /* Forgets what is dirty and arms those pages (or all of them) again. */
 static void make_clean(PgmMmio2 *mmio2, bool all)
 {
-    pgm_batch_begin(mmio2->range.pgm);
+    uint64_t n_pages = all ? mmio2->range.n_pages : 0;
+
+    for (uint64_t i = 0; i < n_dirty_words(mmio2) && n_pages <= PGM_TELL_EACH_MAX; i++) {
+        n_pages += (uint64_t)__builtin_popcountll(mmio2->dirty[i]);
+    }
+    bool batch = n_pages > PGM_TELL_EACH_MAX;
+
+    if (batch) {
+        pgm_batch_begin(mmio2->range.pgm);
+    }
     for (uint64_t i = 0; i < mmio2->range.n_pages; i++) {
         if (!all && mmio2->dirty[i / 64] == 0) {
             i |= 63;
@@ -192,7 +201,9 @@ static void make_clean(PgmMmio2 *mmio2, bool all)
         }
     }
     memset(mmio2->dirty, 0, n_dirty_words(mmio2) * sizeof(uint64_t));
-    pgm_batch_end(mmio2->range.pgm);
+    if (batch) {
+        pgm_batch_end(mmio2->range.pgm);
+    }
 }
 
 MemStatus pgm_mmio2_set_tracking(PgmMmio2 *mmio2, bool on)

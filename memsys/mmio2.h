@@ -7,6 +7,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct PgmMmio2 PgmMmio2;
 
 /**
@@ -67,3 +69,5 @@ MemStatus pgm_mmio2_query_dirty(PgmMmio2 *mmio2, uint64_t *bitmap, uint64_t n_wo
 
 /* The owner wrote through its host pointer. */
 MemStatus pgm_mmio2_mark_dirty(PgmMmio2 *mmio2, uint64_t offset, uint64_t len);
+
+#pragma GCC visibility pop

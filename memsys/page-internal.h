@@ -11,8 +11,8 @@
  * All bits zero is RAM in the ZERO state, backed by page id 0 (the zero page), no handler: so the
  * record array of fresh RAM is memory that nobody has touched.
  *
- * "seen": some CPU may hold an answer about this page (memsys/cpu_port.h). While it is clear, a change
- * of the page need not be told to any CPU.
+ * "seen": some CPU may hold an answer about this page (memsys/cpu_port.h). While it is clear, a
+ * change of the page need not be told to any CPU.
  *
  * Source: the fields are VirtualBox's, in half the space; the zero encoding and "seen" are ours.
  */

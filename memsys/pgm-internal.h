@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * struct Pgm, and what the files of the guest side offer each other. Only the machine's thread comes here.
+ * struct Pgm, and what the files of the guest side offer each other. Only the machine's thread
+ * comes here.
  *
- * Data path: access.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace), view.c what may be done
- * with the page there (PgmView), page-state.c to change it. No other file writes a page record.
+ * Data path: access.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace), view.c
+ * what may be done with the page there (PgmView), page-state.c to change it. No other file writes a
+ * page record.
  */
 #pragma once
 
@@ -101,8 +103,9 @@ static inline uint8_t *pgm_host(const Pgm *pgm, PageId id)
 typedef enum PgmRecord { PGM_RECORD_FRONT, PGM_RECORD_SHADOW } PgmRecord;
 
 /*
- * The one function that changes a record: counters, page-map TLB, CPUs. Answers of CPUs die if the page behind
- * or a right was lost; gaining rights on the same page (monitored to allocated) is not told.
+ * The one function that changes a record: counters, page-map TLB, CPUs. Answers of CPUs die if the
+ * page behind or a right was lost; gaining rights on the same page (monitored to allocated) is not
+ * told.
  */
 void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage to);
 
@@ -138,10 +141,12 @@ void pgm_mark_executed(Pgm *pgm, PgmRange *range, uint64_t index, PageId id);
 /* Host page @id holds, or will hold, other bytes for good: CPUs drop its code, the bit goes. */
 void pgm_forget_code(Pgm *pgm, PageId id);
 
-/* Makes the page ALLOCATED and unmonitored. MEM_ERR_BALLOONED, MEM_ERR_NO_MEMORY, MEM_ERR_RESERVED. */
+/* Makes the page ALLOCATED and unmonitored. MEM_ERR_BALLOONED, MEM_ERR_NO_MEMORY, MEM_ERR_RESERVED.
+ */
 MemStatus pgm_page_make_writable(PgmRange *range, uint64_t index, PgmRecord which);
 
-/* Back to ZERO; the id goes to pgm->freeing (call pgm_free_flush() at the end). RAM and shadow only. */
+/* Back to ZERO; the id goes to pgm->freeing (call pgm_free_flush() at the end). RAM and shadow
+ * only. */
 void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which);
 
 /* An MMIO page begins or ceases to show an MMIO2 page: what CPUs know of either is told. */
@@ -163,7 +168,8 @@ MemStatus pgm_page_map_shared_internal(Pgm *pgm, GPhys gpa, PageId id);
 
 /* ---- handy.c */
 
-/* A page of zeros if @want_zeros, else of anything. Reported as used for @gpa at the next refill. */
+/* A page of zeros if @want_zeros, else of anything. Reported as used for @gpa at the next refill.
+ */
 MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id);
 void pgm_handy_report(Pgm *pgm);
 void pgm_handy_return_all(Pgm *pgm);
@@ -181,16 +187,17 @@ void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place);
 /* ---- view.c */
 
 /*
- * What may be done with the page at a place, watches aside. "Caught" means that every access of the kind must come to
- * pgm_bus_read() or pgm_bus_write(). A DISABLED handler counts as armed for CPUs and as absent for the rest.
+ * What may be done with the page at a place, watches aside. "Caught" means that every access of the
+ * kind must come to pgm_bus_read() or pgm_bus_write(). A DISABLED handler counts as armed for CPUs
+ * and as absent for the rest.
  */
 typedef struct PgmView {
-    bool has_memory;       /* false: MMIO */
-    bool read_caught;      /* for the page-map TLB and bulk access */
+    bool has_memory;  /* false: MMIO */
+    bool read_caught; /* for the page-map TLB and bulk access */
     bool write_caught;
-    bool cpu_read_caught;  /* for CPUs */
+    bool cpu_read_caught; /* for CPUs */
     bool cpu_write_caught;
-    bool writable;         /* a plain store needs no change of state */
+    bool writable; /* a plain store needs no change of state */
     PageId read_id;
 } PgmView;
 void pgm_view(const PgmPlace *place, PgmView *ret_view);
@@ -207,7 +214,19 @@ MemStatus pgm_piece_read(Pgm *pgm, GPhys gpa, uint8_t *buf, uint32_t len, MemOri
 MemStatus pgm_piece_write(Pgm *pgm, GPhys gpa, const uint8_t *buf, uint32_t len, MemOrigin origin);
 void pgm_report_unassigned(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access, MemOrigin origin);
 
-/* ---- mmio.c: @len bytes from @offset of the range, split and widened to what the device accepts. */
+/* ---- bulk.c */
+
+/* Bytes from @gpa that no range answers for, at most @len; 0 if one does. */
+uint64_t pgm_gap_len(const Pgm *pgm, GPhys gpa, uint64_t len);
+
+/* Bytes from @gpa to the end of its page, at most @len. */
+static inline uint64_t pgm_to_page_end(GPhys gpa, uint64_t len)
+{
+    return MIN(len, MEM_PAGE_SIZE - (gpa & ~MEM_PAGE_MASK));
+}
+
+/* ---- mmio.c: @len bytes from @offset of the range, split and widened to what the device accepts.
+ */
 MemStatus pgm_mmio_read_bytes(PgmRange *range, uint64_t offset, uint8_t *buf, uint64_t len);
 MemStatus pgm_mmio_write_bytes(PgmRange *range, uint64_t offset, const uint8_t *buf, uint64_t len);
 void pgm_mmio_drop_aliases_of(PgmRange *mmio2);

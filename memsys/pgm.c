@@ -58,16 +58,15 @@ MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *desc
                            GError **error)
 {
     g_autofree PgmRange *range = g_new0(PgmRange, 1);
-    MemStatus status =
-        pgm_range_init(range, pgm, PGM_RANGE_RAM, len, true, "", description, error);
+    MemStatus status = pgm_range_init(range, pgm, PGM_RANGE_RAM, len, true, "", description, error);
 
     if (status != MEM_OK) {
         return status;
     }
     status = pgm_range_check(range, start, error);
     if (status == MEM_OK) {
-        status = mm_adjust(&pgm->mm, GMM_ACCOUNT_BASE, (int64_t)range->n_pages,
-                           range->description, error);
+        status = mm_adjust(&pgm->mm, GMM_ACCOUNT_BASE, (int64_t)range->n_pages, range->description,
+                           error);
     }
     if (status != MEM_OK) {
         pgm_range_clear(range);
@@ -94,8 +93,8 @@ static void ram_destroy(PgmRange *range)
     pgm_free_flush(pgm);
     pgm_range_unmap(range);
     pgm_pages_count(pgm, 0, range->n_pages, -1);
-    MemStatus status = mm_adjust(&pgm->mm, GMM_ACCOUNT_BASE, -(int64_t)range->n_pages,
-                                 range->description, NULL);
+    MemStatus status =
+        mm_adjust(&pgm->mm, GMM_ACCOUNT_BASE, -(int64_t)range->n_pages, range->description, NULL);
 
     g_assert(status == MEM_OK);
     pgm_range_clear(range);

@@ -22,6 +22,8 @@
 
 #include <glib.h>
 
+#pragma GCC visibility push(default)
+
 typedef struct Pgm Pgm;
 
 /* What a page is. */
@@ -143,7 +145,8 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error);
  * pgm_free:
  * @pgm: (nullable)
  *
- * Gives every page back. CPUs must have been detached (asserted).
+ * Gives every page back and frees all ranges, MMIO and MMIO2 too: no pointer to one may be used after. Handlers and
+ * watches stay their owners' to free. CPUs must have been detached (asserted).
  */
 void pgm_free(Pgm *pgm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pgm, pgm_free)
@@ -230,3 +233,5 @@ void pgm_set_unassigned_hook(Pgm *pgm, PgmUnassignedHook hook, void *user);
 
 const char *pgm_page_type_name(PgmPageType type);
 const char *pgm_page_state_name(PgmPageState state);
+
+#pragma GCC visibility pop

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ranges and where they show. A PgmRange owns page records; the span table says, in address order, which range answers
- * for which addresses. An overlay cuts the span of the RAM range beneath into pieces; the RAM's records stay in its
- * range, untouched, and show again when the overlay goes.
+ * Ranges and where they show. A PgmRange owns page records; the span table says, in address order,
+ * which range answers for which addresses. An overlay cuts the span of the RAM range beneath into
+ * pieces; the RAM's records stay in its range, untouched, and show again when the overlay goes.
  *
  *   ranges:  RAM "low" [0 ............................ 1M)
  *            ROM "bios"                 [F0000 .. 1M)
@@ -16,7 +16,6 @@
 #include "memsys/pgm.h"
 #include "memsys/rom.h"
 
-
 #define PGM_RANGE_CACHE_SLOTS 64
 #define PGM_RANGE_CACHE_SHIFT 19 /* a cache slot speaks for 512 KiB */
 
@@ -28,8 +27,8 @@
  * Common part of every range; ROM, MMIO and MMIO2 begin with it.
  *
  * Invariants:
- * 1. start is MEM_GPHYS_NIL while not mapped; else spans show it at [start, start + shown_pages * 4096), but
- *    for what overlays cover.
+ * 1. start is MEM_GPHYS_NIL while not mapped; else spans show it at [start, start + shown_pages *
+ * 4096), but for what overlays cover.
  * 2. pages is NULL only for MMIO without aliases; all its records are then equal to uniform.
  * 3. A record of RAM that differs from 0 has its touched bit set.
  */
@@ -42,7 +41,7 @@ typedef struct PgmRange {
     PgmPage *pages;
     size_t pages_mapped; /* bytes mapped for pages; 0 if they are heap memory */
     PgmPage uniform;
-    uint64_t *touched; /* RAM only */
+    uint64_t *touched;        /* RAM only */
     struct PgmRange *beneath; /* RAM covered while mapped, or NULL */
     GPtrArray *handlers;      /* of PgmHandler, sorted; NULL: none */
     char *owner;
@@ -62,8 +61,8 @@ struct PgmMmio {
     void *user;
     unsigned n_aliases;
     struct PgmMmio2 *last_aliased; /* a guess for following aliases; NULL after any removal */
-    unsigned busy; /* device callbacks running: freeing waits for them */
-    bool dead;     /* freed by its owner while busy */
+    unsigned busy;                 /* device callbacks running: freeing waits for them */
+    bool dead;                     /* freed by its owner while busy */
 };
 
 /* A page of an MMIO range that shows a page of an MMIO2. */
@@ -79,8 +78,8 @@ struct PgmMmio2 {
     PageId first_id;
     bool can_track;
     bool tracking;
-    uint64_t *dirty;  /* one bit a page; only if can_track */
-    GArray *aliases;  /* of PgmAlias */
+    uint64_t *dirty; /* one bit a page; only if can_track */
+    GArray *aliases; /* of PgmAlias */
 };
 
 static inline PgmRom *pgm_rom_of(PgmRange *range)
@@ -145,8 +144,9 @@ const PgmSpan *pgm_span_at_or_above(const Pgm *pgm, GPhys gpa);
 /**
  * pgm_range_init:
  *
- * Fills the common part; the records are zero (or uniform, if @records is false). @owner and @description are
- * copied. Not mapped. MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_HOST_MEMORY.
+ * Fills the common part; the records are zero (or uniform, if @records is false). @owner and
+ * @description are copied. Not mapped. MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE,
+ * MEM_ERR_HOST_MEMORY.
  */
 MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t len, bool records,
                          const char *owner, const char *description, GError **error);
@@ -156,8 +156,9 @@ PgmPage *pgm_records_new(Pgm *pgm, uint64_t n, size_t *ret_mapped);
 void pgm_records_free(Pgm *pgm, PgmPage *pages, size_t mapped);
 
 /*
- * Shows @range at @start, or moves it there. Over a hole, or (not for RAM) wholly inside one span of RAM. On refusal
- * nothing has changed. MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_CONFLICT.
+ * Shows @range at @start, or moves it there. Over a hole, or (not for RAM) wholly inside one span
+ * of RAM. On refusal nothing has changed. MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE,
+ * MEM_ERR_CONFLICT.
  */
 MemStatus pgm_range_map(PgmRange *range, GPhys start, GError **error);
 /* RAM beneath shows again. No-op while not mapped. */

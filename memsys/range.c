@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ranges, the sorted table of what shows where, and the lookup of an address in it: a small direct-mapped
- * cache of spans, then binary search.
+ * Ranges, the sorted table of what shows where, and the lookup of an address in it: a small
+ * direct-mapped cache of spans, then binary search.
  *
  * Invariants (pgm_spans_verify() checks them):
  * 1. Spans are sorted, page aligned, disjoint.
- * 2. A mapped range that is no RAM has exactly one span; RAM has as many as overlays leave of it, never two that
- *    touch each other.
+ * 2. A mapped range that is no RAM has exactly one span; RAM has as many as overlays leave of it,
+ * never two that touch each other.
  * 3. A cache slot holds a copy of a span of the table, or nothing.
  *
- * Registering is a binary search and a memmove: microseconds at 10,000 ranges. Overlays keep the records beneath
- * (VirtualBox frees them; chipsets do not).
+ * Registering is a binary search and a memmove: microseconds at 10,000 ranges. Overlays keep the
+ * records beneath (VirtualBox frees them; chipsets do not).
  */
 #include "memsys/pgm-internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define HEAP_RECORDS_MAX (UINT64_C(128) << 10) /* bytes; larger arrays get a mapping of their own */
+#define HEAP_RECORDS_MAX (UINT64_C(128) << 10) /* bytes; larger arrays get a mapping of their own \
+                                                */
 
 /* ---- records */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ROM and its shadow RAM. A shadowed page has two records: the front one (the ROM's bytes, handlers, "seen") and the
- * shadow's. Which of them reads see and writes reach follows from the page's protection alone:
+ * ROM and its shadow RAM. A shadowed page has two records: the front one (the ROM's bytes,
+ * handlers, "seen") and the shadow's. Which of them reads see and writes reach follows from the
+ * page's protection alone:
  *
  *   protection            reads see   writes reach
  *   READ_ROM_WRITE_IGNORE   front       nothing
@@ -9,13 +10,15 @@
  *   READ_RAM_WRITE_IGNORE   shadow      nothing
  *   READ_RAM_WRITE_RAM      shadow      shadow     (to TLBs: plain RAM)
  *
- * Handler bits stay on the front record whatever is shown, and a request that starts below the ROM or spans a gap works
- * (VirtualBox has trouble with both).
+ * Handler bits stay on the front record whatever is shown, and a request that starts below the ROM
+ * or spans a gap works (VirtualBox has trouble with both).
  */
 #include "memsys/pgm-internal.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define ROM_MAX (UINT64_C(4) << 30) /* its bytes are kept twice: no room for absurd sizes */
 
 static bool prot_reads_ram(PgmRomProt prot)
 {
@@ -77,8 +80,9 @@ static MemStatus take_pages(PgmRom *rom, GError **error)
         pgm_free_id(pgm, pgm_page_id(range->pages[i]));
     }
     pgm_free_flush(pgm);
-    g_set_error(error, MEM_ERROR, MEM_ERR_NO_MEMORY, "ROM \"%s\": no memory for %" PRIu64
-                " pages: %s", range->description, range->n_pages, mem_status_name(status));
+    g_set_error(error, MEM_ERROR, MEM_ERR_NO_MEMORY,
+                "ROM \"%s\": no memory for %" PRIu64 " pages: %s", range->description,
+                range->n_pages, mem_status_name(status));
     return MEM_ERR_NO_MEMORY;
 }
 
@@ -98,8 +102,8 @@ static PgmRom *rom_prepare(Pgm *pgm, uint64_t len, const void *image, uint64_t i
 {
     g_autofree PgmRom *rom = g_new0(PgmRom, 1);
 
-    *ret_status = pgm_range_init(&rom->range, pgm, PGM_RANGE_ROM, len, true, owner, description,
-                                 error);
+    *ret_status =
+        pgm_range_init(&rom->range, pgm, PGM_RANGE_ROM, len, true, owner, description, error);
     if (*ret_status != MEM_OK) {
         return NULL;
     }
@@ -130,14 +134,20 @@ MemStatus pgm_rom_register(Pgm *pgm, GPhys start, uint64_t len, const void *imag
     g_assert(image || image_len == 0);
     MemStatus status;
 
+    if (len > ROM_MAX) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_OUT_OF_RANGE,
+                    "ROM \"%s\": 0x%" PRIx64 " bytes are more than 4 GiB",
+                    description ? description : "", len);
+        return MEM_ERR_OUT_OF_RANGE;
+    }
     if (image_len > len) {
         g_set_error(error, MEM_ERROR, MEM_ERR_OUT_OF_RANGE,
                     "ROM \"%s\": the image of 0x%" PRIx64 " bytes does not fit in 0x%" PRIx64,
                     description ? description : "", image_len, len);
         return MEM_ERR_OUT_OF_RANGE;
     }
-    PgmRom *rom = rom_prepare(pgm, len, image, image_len, fill, flags, owner, description, &status,
-                              error);
+    PgmRom *rom =
+        rom_prepare(pgm, len, image, image_len, fill, flags, owner, description, &status, error);
 
     if (!rom) {
         return status;
@@ -208,8 +218,8 @@ static void set_prot(PgmRange *range, uint64_t index, PgmRomProt prot)
 {
     PgmRom *rom = (PgmRom *)range;
     PgmRecord old_read = pgm_rom_read_record(range, index);
-    PageId old_id = pgm_page_id(old_read == PGM_RECORD_SHADOW ? rom->shadow[index]
-                                                              : range->pages[index]);
+    PageId old_id =
+        pgm_page_id(old_read == PGM_RECORD_SHADOW ? rom->shadow[index] : range->pages[index]);
 
     rom->prot[index] = (uint8_t)prot;
     range->pgm->stats.rom_switched_pages++;
@@ -279,8 +289,8 @@ bool pgm_rom_get_protection(const Pgm *pgm, GPhys gpa, PgmRomProt *ret_prot)
     if (!span || gpa < span->first || span->range->kind != PGM_RANGE_ROM) {
         return false;
     }
-    *ret_prot = (PgmRomProt)pgm_rom_of(
-                    span->range)->prot[(gpa - span->range->start) >> MEM_PAGE_SHIFT];
+    *ret_prot =
+        (PgmRomProt)pgm_rom_of(span->range)->prot[(gpa - span->range->start) >> MEM_PAGE_SHIFT];
     return true;
 }
 

@@ -11,6 +11,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef enum PgmRomProt {
     PGM_ROM_READ_ROM_WRITE_IGNORE,
     PGM_ROM_READ_ROM_WRITE_RAM,
@@ -56,3 +58,5 @@ MemStatus pgm_rom_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot);
 
 /* Protection of the ROM page at @gpa; false if there is none. */
 bool pgm_rom_get_protection(const Pgm *pgm, GPhys gpa, PgmRomProt *ret_prot);
+
+#pragma GCC visibility pop

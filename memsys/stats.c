@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counters as a caller sees them. Page counts are states, not events: a reset of the statistics leaves them.
+ * Counters as a caller sees them. Page counts are states, not events: a reset of the statistics
+ * leaves them.
  */
 #include "memsys/pgm-internal.h"
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page-map TLB: a direct-mapped table from guest page to host memory, and its inlined hit path. Public only
- * because memsys/access.h inlines hits; users never touch it.
+ * The page-map TLB: a direct-mapped table from guest page to host memory, and its inlined hit path.
+ * Public only because memsys/access.h inlines hits; users never touch it.
  *
  *   tag = guest page | permissions; addend = host address - guest address (modulo 2^64)
  *
  * Invariants (pgm_verify() checks them):
- * 1. A tag is 0 (empty) or a guest page with R, W or both in the low bits. A lookup always asks for a
- *    permission, so tag 0 matches nothing.
- * 2. A page sits only in slot (page >> 12) & mask; there are at least two slots, so neighbouring pages never
- *    share one (the page-crossing test below relies on it).
- * 3. W is there only while a plain store to the page is right: allocated, not monitored, not shared, no armed
- *    handler, no watch, never executed, and ROM only where reads and writes both reach its RAM.
+ * 1. A tag is 0 (empty) or a guest page with R, W or both in the low bits. A lookup always asks for
+ * a permission, so tag 0 matches nothing.
+ * 2. A page sits only in slot (page >> 12) & mask; there are at least two slots, so neighbouring
+ * pages never share one (the page-crossing test below relies on it).
+ * 3. W is there only while a plain store to the page is right: allocated, not monitored, not
+ * shared, no armed handler, no watch, never executed, and ROM only where reads and writes both
+ * reach its RAM.
  *
- * Source: the software MMU of F. Bellard, "QEMU, a Fast and Portable Dynamic Translator", USENIX ATC 2005;
- * testing page, crossing and permission in one compare is ours.
+ * Source: the software MMU of F. Bellard, "QEMU, a Fast and Portable Dynamic Translator", USENIX
+ * ATC 2005; testing page, crossing and permission in one compare is ours.
  */
 #pragma once
 
@@ -35,9 +36,9 @@ G_STATIC_ASSERT(sizeof(PgmTlbSlot) == 16);
 G_STATIC_ASSERT(sizeof(void *) == sizeof(uint64_t));
 
 /*
- * Host address of @size bytes at @gpa if one cached page with permission @need (a MemAccess) holds them
- * all, else NULL. The slot is that of the first byte, the compare is with the page of the last: on a
- * crossing they differ.
+ * Host address of @size bytes at @gpa if one cached page with permission @need (a MemAccess) holds
+ * them all, else NULL. The slot is that of the first byte, the compare is with the page of the
+ * last: on a crossing they differ.
  */
 static inline uint8_t *pgm_tlb_lookup(const Pgm *pgm, GPhys gpa, unsigned size, uint64_t need)
 {

@@ -2,8 +2,8 @@
 /*
  * The page-map TLB's other half: filling and forgetting. Hits are inlined from memsys/tlb-access.h.
  *
- * Single entries are dropped by page-state.c as pages change, everything when ranges move. A watched page is not
- * cached for the kinds of access that are watched.
+ * Single entries are dropped by page-state.c as pages change, everything when ranges move. A
+ * watched page is not cached for the kinds of access that are watched.
  */
 #include "memsys/pgm-internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checker: every rule recomputed from scratch, nothing trusted but the lists of ranges. Costs by touched pages.
+ * The checker: every rule recomputed from scratch, nothing trusted but the lists of ranges. Costs
+ * by touched pages.
  */
 #include "memsys/pgm-internal.h"
 
@@ -312,8 +313,7 @@ static void check_tlb(Check *check)
         if (slot->tag == 0) {
             continue;
         }
-        if (((gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask) != i ||
-            !pgm_place_lookup(pgm, gpa, &place)) {
+        if (((gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask) != i || !pgm_place_lookup(pgm, gpa, &place)) {
             bad(check, "TLB slot %" PRIu64 " holds 0x%" PRIx64 ", which is not there", i, gpa);
             continue;
         }
@@ -323,7 +323,8 @@ static void check_tlb(Check *check)
             bad(check, "TLB entry of 0x%" PRIx64 " shows other memory", gpa);
         }
         if ((read && view.read_caught) ||
-            (write && (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id))) ||
+            (write &&
+             (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id))) ||
             (read && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_READ)) ||
             (write && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_WRITE))) {
             bad(check, "TLB entry of 0x%" PRIx64 " permits too much", gpa);
@@ -343,9 +344,11 @@ static void check_gmm_counts(Check *check)
     gmm_vm_get_stats(pgm->mm.vm, &stats);
     if (stats.private_pages + stats.shared_pages !=
         pgm->stats.pages.private_pages + pgm->stats.pages.shared + stock) {
-        bad(check, "GMM counts %" PRIu64 " private and %" PRIu64 " shared pages; records %" PRIu64
-            ", %" PRIu64 " and %" PRIu64 " in stock", stats.private_pages, stats.shared_pages,
-            pgm->stats.pages.private_pages, pgm->stats.pages.shared, stock);
+        bad(check,
+            "GMM counts %" PRIu64 " private and %" PRIu64 " shared pages; records %" PRIu64
+            ", %" PRIu64 " and %" PRIu64 " in stock",
+            stats.private_pages, stats.shared_pages, pgm->stats.pages.private_pages,
+            pgm->stats.pages.shared, stock);
     }
 }
 

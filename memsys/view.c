@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What may be done with a page: the rules of types, states, ROM protections and handlers in one place, for the
- * page-map TLB, bulk access and CPUs alike.
+ * What may be done with a page: the rules of types, states, ROM protections and handlers in one
+ * place, for the page-map TLB, bulk access and CPUs alike.
  *
- * Source: the order of tests is that of VirtualBox's pointer lookup for its recompiler, with ballooned pages caught
- * on writes and disabled handlers counted as armed for CPUs.
+ * Source: the order of tests is that of VirtualBox's pointer lookup for its recompiler, with
+ * ballooned pages caught on writes and disabled handlers counted as armed for CPUs.
  */
 #include "memsys/pgm-internal.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches: observers of physical bytes. Their table is sorted by start and carries the running maximum of ends, so the
- * watches that touch an access are found by binary search and a short walk back.
+ * Watches: observers of physical bytes. Their table is sorted by start and carries the running
+ * maximum of ends, so the watches that touch an access are found by binary search and a short walk
+ * back.
  *
- * A watch function may make and free watches. The table in use is never changed under a walk: it is counted, and
- * a change while somebody walks makes a new one. A watch that was freed in between is not told any more.
+ * A watch function may make and free watches. The table in use is never changed under a walk: it is
+ * counted, and a change while somebody walks makes a new one. A watch that was freed in between is
+ * not told any more.
  */
 #include "memsys/pgm-internal.h"
 

@@ -9,6 +9,8 @@
 
 #include "memsys/pgm.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct PgmWatch PgmWatch;
 
 typedef struct PgmWatchHit {
@@ -38,3 +40,5 @@ void pgm_watch_free(PgmWatch *watch);
 
 /* Is any byte of the page watched for one of @accesses? */
 bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses);
+
+#pragma GCC visibility pop
