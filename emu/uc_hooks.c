@@ -207,8 +207,8 @@ static int on_cpuid(uc_engine *uc, void *user)
     UcCore *core = user;
     const UcCpuid *id = &core->cpuid;
 
-    if ((uint32_t)uc_core_reg(core, UC_X86_REG_EAX) != 1) {
-        return 0;
+    if ((uint32_t)uc_core_reg(core, UC_X86_REG_EAX) != 1 || id->signature == 0) {
+        return 0; /* the engine's own answer; at calibration for leaf 1 too */
     }
     uint64_t osxsave = (uc_core_reg(core, UC_X86_REG_CR4) >> 18 & 1) << 27;
     uint64_t absent_ecx = 1u << 3 | 1u << 21 | 1u << 24 | 1u << 30 | 1u << 27;
