@@ -1,0 +1,196 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Bad words and bad files: each gives status 2, one line on stderr that names the option and what to do, and nothing on
+# stdout. Usage: bad-input.sh QUIRE
+set -u
+quire=$1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+n_failed=0
+
+# refuse PATTERN ARG...: `quire ARG...` is refused with a line that matches the glob PATTERN.
+refuse() {
+    local want=$1 status err lines
+    shift
+    n=$((n + 1))
+    timeout 30 "$quire" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    status=$?
+    err=$(cat "$tmp/err")
+    lines=$(wc -l <"$tmp/err")
+    if [ "$status" != 2 ] || [ "$lines" != 1 ] || [ -s "$tmp/out" ] ||
+        [[ $err != "quire: "* ]] || [[ $err != *$want* ]]; then
+        n_failed=$((n_failed + 1))
+        echo "FAILED: quire $*"
+        echo "  wanted status 2 and one line with: $want"
+        echo "  got status $status, $lines lines, $(wc -c <"$tmp/out") bytes on stdout: $err"
+    fi
+}
+
+# --- files to refuse
+mkdir "$tmp/dir"
+: >"$tmp/empty"
+head -c 4097 /dev/zero >"$tmp/odd"
+head -c 1000 /dev/zero >"$tmp/zeros"
+truncate -s 17M "$tmp/bios17M"
+truncate -s 200M "$tmp/big200M"
+truncate -s 3G "$tmp/huge"
+head -c 8192 /dev/zero >"$tmp/bios"
+printf '\177ELF\001\001\001' >"$tmp/short.elf"
+{ printf '\177ELF\001\001\001'; head -c 100 /dev/zero; } >"$tmp/zero.elf"
+{ printf '\177ELF\001\002\001'; head -c 100 /dev/zero; } >"$tmp/big-endian.elf"
+{ head -c 497 /dev/zero; printf '\004'; head -c 12 /dev/zero; printf '\125\252\353\000HdrS\017\002'
+    head -c 100 /dev/zero; } >"$tmp/short.linux"
+head -c 512 /dev/zero >"$tmp/disk"
+cp "$tmp/disk" "$tmp/disk2"
+
+# --- the program
+refuse "unknown command 'frob'*quire run" frob
+refuse "unknown option --memory*quire run" --memory 128M
+refuse "takes nothing behind it*'x'" --version x
+refuse "takes nothing behind it" help frob
+
+# --- options as such
+refuse "unknown option --frob*quire run --help" run --frob
+refuse "unknown option --memroy*--memory" run --memroy 128M
+refuse "unknown option --time-out*--timeout" run --time-out=3
+refuse "'disk.img' is not an option*--help" run disk.img
+refuse "unknown option -x" run -x
+refuse "unknown option --" run --
+refuse "unknown option -*" run -
+refuse "'' is not an option" run ""
+refuse "--memory needs a value*--memory 128M" run --memory
+refuse "--memory needs a value*--memory 128M" run --memory --quiet
+refuse "--memory: the value is empty*128M" run --memory=
+refuse "--memory: the value is empty*128M" run --memory ""
+refuse "--stats: the value is empty*--stats=stats.json" run --stats=
+refuse "--quiet takes no value*=yes" run --quiet=yes
+refuse "--memory is given twice" run --memory 1M --memory 2M
+refuse "--bios is given twice" run --bios a --bios=b
+
+# --- QEMU's spellings
+refuse "-m: spelled --memory SIZE" run -m 128
+refuse "-bios is spelled --bios here" run -bios x
+refuse "-kernel is spelled --kernel here" run -kernel x
+refuse "-append is spelled --append here" run -append x
+refuse "-initrd is spelled --initrd here" run -initrd x
+refuse "-serial is spelled --serial here" run -serial stdio
+refuse "-debugcon is spelled --debugcon here" run -debugcon stdio
+refuse "-cpu is spelled --cpu here" run -cpu host
+refuse "-drive is spelled --drive here" run -drive file=x
+refuse "-rtc is spelled --rtc here" run -rtc base=utc
+refuse "-machine is spelled --machine here" run -machine pc
+refuse "-M: spelled --machine" run -M pc
+refuse "-hda: spelled --drive" run -hda x
+refuse "-nographic: leave it away" run -nographic
+refuse "-display: leave it away" run -display none
+refuse "-no-reboot: leave it away*--on-reset stop" run -no-reboot
+refuse "-nodefaults: leave it away" run -nodefaults
+refuse "-d: spelled --trace" run -d int
+refuse "-D:*--trace=LIST:FILE" run -D log
+refuse "-S:*not there yet" run -S
+refuse "-s:*not there yet" run -s
+refuse "-gdb:*not there yet" run -gdb tcp::1234
+refuse "-monitor:*not there yet" run -monitor stdio
+refuse "-smp: there is one CPU" run -smp 2
+refuse "-device:*not there yet*--load" run -device loader,file=x
+refuse "-fw_cfg:*not there yet" run -fw_cfg name=x
+refuse "-option-rom:*not there yet" run -option-rom x
+refuse "--hda: spelled --drive" run --hda x
+
+# --- values
+refuse "--machine: there is no machine 'q35': say pc" run --machine q35
+refuse "--memory: '128'*128M or 128K" run --memory 128
+refuse "--memory: '134217728'*128M or 131072K" run --memory 134217728
+refuse "--memory: '0'*128M" run --memory 0
+refuse "--memory: a machine needs memory*128M" run --memory 0M
+refuse "--memory: '-1M' is no size" run --memory -1M
+refuse "--memory: '1.5G' is no size" run --memory 1.5G
+refuse "--memory: '128MB' is no size" run --memory=128MB
+refuse "--memory: 1K is no multiple*4K" run --memory 1K
+refuse "--memory: 4097K is no multiple*4K" run --memory 4097K
+refuse "--memory: 17T is more*at most 16T" run --memory 17T
+refuse "--memory: '99999999999999999999T' is too large" run --memory 99999999999999999999T
+refuse "--ram-hole: 16M does not fit: more than 16M" run --ram-hole 16M
+refuse "--ram-hole: 4033M does not fit*at most 4032M" run --ram-hole 4033M
+refuse "--ram-hole: 510M does not fit*multiple of 4M" run --ram-hole 510M
+refuse "--ram-hole: '512'*512M or 512K" run --ram-hole 512
+refuse "--cpu: there is no CPU model 'z80': --cpu help" run --cpu z80
+refuse "--clock: there is no clock 'fast': say virtual or host" run --clock fast
+refuse "--rtc: 'now' is no date*2026-01-31" run --rtc now
+refuse "--rtc: '2023-02-29' is no date" run --rtc 2023-02-29
+refuse "--timeout: 'soon' is no time*2.5" run --timeout soon
+refuse "--timeout: no time at all" run --timeout 0
+refuse "--timeout: '-1' is no time" run --timeout -1
+refuse "--timeout: '1e9' is no time" run --timeout 1e9
+refuse "--max-time: '99999999999' seconds are too many" run --max-time 99999999999
+refuse "--max-time: no time at all" run --max-time 0.0
+refuse "--on-reset: 'maybe' is neither stop nor continue" run --on-reset maybe
+refuse "--serial: 'file:' is no place*stdio, null or file:PATH" run --serial file:
+refuse "--serial: 'pty' is no place*stdio, null or file:PATH" run --serial pty
+refuse "--debugcon: 'STDIO' is no place" run --debugcon STDIO
+refuse "--debugcon stdio: --serial has stdio*file:PATH" run --serial stdio --debugcon stdio
+refuse "--debugcon stdio: --serial has stdio already (its default)" run --debugcon stdio
+refuse "--until: moment 'text:' is empty" run --until text:
+refuse "--until: moment 'sym:' is empty" run --until sym:
+refuse "--until: 'x' is no time" run --until time:x
+refuse "--until: 'main' is no address" run --until addr:main
+refuse "--until: moment 'port:10000'*at most FFFF" run --until port:10000
+refuse "--until: moment 'port:80='*is no address" run --until port:80=
+refuse "--until sym:main: there are no symbols*--kernel" run --until sym:main
+refuse "--dump: 'x' is not complete*@F0000+64K" run --dump x
+refuse "--dump: range '10-10' is empty" run --dump x@10-10
+refuse "--dump: size '200' has no unit*0x200*200K" run --dump x@0+200
+refuse "--dump: 'x@10000000000000+4K' ends past" run --dump x@10000000000000+4K
+refuse "--load: 'x' is not complete*@100000" run --load x
+refuse "--load: 'zz' is no address" run --load x@zz
+refuse "--drive: 'a,ro': unknown word 'ro'*FILE,rw" run --drive a,ro
+refuse "--drive: 'file=a,format=raw': unknown word" run --drive file=a,format=raw
+refuse "--drive: there is room for 4 disks" run --drive a --drive b --drive c --drive d --drive e
+refuse "--trace:*mmio*pio*rom*fault*irq" run --trace=mmio,frob
+refuse "--trace: 'mmio:' names no file" run --trace=mmio:
+refuse "--append needs --kernel" run --append quiet
+refuse "--initrd needs --kernel" run --initrd "$tmp/zeros"
+
+# --- files
+for option in bios kernel drive; do
+    refuse "--$option: *$tmp/none*" run "--$option" "$tmp/none"
+    refuse "--$option: *$tmp/dir*" run "--$option" "$tmp/dir"
+    refuse "--$option: *$tmp/empty*" run "--$option" "$tmp/empty"
+done
+for file in none dir empty; do
+    refuse "--load: *$tmp/$file*" run --load "$tmp/$file@100000"
+done
+refuse "--bios: *$tmp/odd*4097 bytes*multiple of 4K" run --bios "$tmp/odd"
+refuse "--bios: *$tmp/bios17M*" run --bios "$tmp/bios17M"
+refuse "--bios: *$tmp/huge*" run --bios "$tmp/huge"
+refuse "--kernel: *$tmp/zeros*neither an ELF file nor a Linux kernel" run --kernel "$tmp/zeros"
+refuse "--kernel: *$tmp/huge*" run --kernel "$tmp/huge"
+refuse "--kernel: *$tmp/short.elf*" run --kernel "$tmp/short.elf"
+refuse "--kernel: *$tmp/zero.elf*" run --kernel "$tmp/zero.elf"
+refuse "--kernel: *$tmp/big-endian.elf*" run --kernel "$tmp/big-endian.elf"
+refuse "--kernel: *$tmp/short.linux*" run --kernel "$tmp/short.linux"
+refuse "--append: only a Linux kernel" run --kernel "$tmp/zero.elf" --append quiet
+refuse "--load: *$tmp/big200M*" run --load "$tmp/big200M@100000" --memory 64M
+refuse "--load: *$tmp/zeros*" run --load "$tmp/zeros@FFFFFFFFFFFFFFFF"
+refuse "--load: *$tmp/zeros*" run --load "$tmp/zeros@E0000000"
+refuse "--load: *$tmp/zeros*" run --load "$tmp/zeros@7FFFFFF"
+refuse "--serial: cannot write '$tmp/dir'" run --serial "file:$tmp/dir"
+refuse "--debugcon: cannot write '$tmp/none/x'" run --debugcon "file:$tmp/none/x"
+refuse "--dump: cannot write '$tmp/dir'" run --dump "$tmp/dir@0+4K"
+refuse "--stats: cannot write '$tmp/dir'" run "--stats=$tmp/dir"
+refuse "--trace: cannot write '$tmp/dir'" run "--trace=mmio:$tmp/dir"
+refuse "--bios: *a?b*" run --bios $'a\nb'
+
+# --- one file in two roles
+refuse "--debugcon: *is the file of --serial too" run --serial "file:$tmp/o" --debugcon "file:$tmp/o"
+refuse "--dump: *is the file of --drive too" run --drive "$tmp/disk" --dump "$tmp/disk@0+4K"
+refuse "--drive: *is the file of --drive too" run --drive "$tmp/disk,rw" --drive "$tmp/disk"
+refuse "--stats: *is the file of --bios too" run --bios "$tmp/bios" "--stats=$tmp/bios"
+if ! cmp -s "$tmp/disk" "$tmp/disk2"; then
+    echo "FAILED: a refused --dump changed the disk"
+    n_failed=$((n_failed + 1))
+fi
+
+echo "$n bad inputs, $n_failed failures"
+[ "$n" -ge 60 ] && [ "$n_failed" = 0 ]

@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Whole runs of firmware images of a few bytes, made here: exit status, consoles, the last line, moments, limits,
+# signals, and what is left behind. Usage: runs.sh QUIRE
+set -u
+quire=$1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+n_failed=0
+
+fail() {
+    n_failed=$((n_failed + 1))
+    echo "FAILED: $1"
+    sed 's/^/  stderr: /' "$tmp/err" | tail -n 5
+}
+
+# bytes HEX...: these bytes
+bytes() {
+    local hex
+    for hex in "$@"; do
+        printf "\\x$hex"
+    done
+}
+
+# firmware NAME HEX...: an image of 8 KiB whose reset vector jumps to the code
+firmware() {
+    local name=$1 code=$((8192 - 256))
+    shift
+    {
+        head -c $code /dev/zero
+        bytes "$@"
+        head -c $((240 - $#)) /dev/zero
+        bytes E9 0D FF
+        head -c 13 /dev/zero
+    } >"$tmp/$name"
+}
+
+# le32 N...: little-endian words
+le32() {
+    local word
+    for word in "$@"; do
+        bytes "$(printf %02x $((word & 255)))" "$(printf %02x $((word >> 8 & 255)))" \
+            "$(printf %02x $((word >> 16 & 255)))" "$(printf %02x $((word >> 24 & 255)))"
+    done
+}
+
+# ends STATUS LAST-LINE ARG...: how `quire run ARG...` ends; stdin and output stay in $tmp
+input=/dev/null
+ends() {
+    local want=$1 last=$2 status line
+    shift 2
+    n=$((n + 1))
+    timeout 60 "$quire" run "$@" >"$tmp/out" 2>"$tmp/err" <"$input"
+    status=$?
+    line=$(tail -n 1 "$tmp/err")
+    if [ $status != "$want" ] || [[ $line != "quire: stopped: "$last ]]; then
+        fail "quire run $*: wanted status $want and '$last', got $status and '$line'"
+    fi
+}
+
+# prints TEXT: what the last run had on stdout
+prints() {
+    n=$((n + 1))
+    if [ "$(cat "$tmp/out")" != "$1" ]; then
+        fail "wanted '$1' on stdout, got '$(head -c 200 "$tmp/out")'"
+    fi
+}
+
+# says GLOB: somewhere on stderr of the last run
+says() {
+    n=$((n + 1))
+    [[ $(cat "$tmp/err") == *$1* ]] || fail "stderr lacks '$1'"
+}
+
+check() {
+    n=$((n + 1))
+    "${@:2}" || fail "$1"
+}
+
+hi="BA F8 03 B0 48 EE B0 69 EE"   # "Hi" to the serial port
+exit0="B0 00 E6 F4 EB FE"         # isa-debug-exit, value 0
+firmware hi $hi $exit0
+firmware exit3 B0 03 E6 F4 EB FE
+firmware loop $hi EB FE
+firmware flood BA F8 03 B0 41 EE EB FD
+firmware halt $hi FA F4 EB FD
+firmware triple 0F 01 1E 00 00 CC EB FE
+firmware nowhere EA 00 00 00 A0
+firmware reset $hi BA F9 0C B0 06 EE EB FE
+firmware kbc-reset $hi B0 FE E6 64 EB FE
+firmware power-off $hi 66 B8 40 0B 00 80 BA F8 0C 66 EF 66 B8 01 06 00 00 BA FC 0C 66 EF \
+    66 B8 80 0B 00 80 BA F8 0C 66 EF B0 01 BA FC 0C EE B8 00 20 BA 04 06 EF EB FE
+firmware login BA F8 03 B0 6C EE B0 6F EE B0 1B EE B0 5B EE B0 31 EE B0 6D EE B0 67 EE B0 69 EE \
+    B0 6E EE EB FE
+firmware split BA F8 03 B0 48 EE BA 02 04 B0 69 EE EB FE # 'H' to one console, 'i' to the other
+firmware port B0 AA E6 80 B0 55 E6 80 $exit0
+firmware echo BA FD 03 EC A8 01 74 F8 BA F8 03 EC 3C 71 74 03 EE EB ED $exit0
+firmware ram C6 06 00 05 5A B0 00 E6 F4 EB FE
+firmware far EA 00 10 00 00
+bytes $hi $exit0 >"$tmp/loaded"
+
+# --- consoles and statuses
+ends 1 '*' --bios "$tmp/hi"
+prints Hi
+says 'quire: time: '
+ends 1 '*' --bios "$tmp/hi" --quiet
+check "--quiet leaves one line" test "$(wc -l <"$tmp/err")" = 1
+ends 7 '*' --bios "$tmp/exit3"
+ends 0 '*' --bios "$tmp/power-off"
+prints Hi
+ends 0 '*' --bios "$tmp/reset"
+prints Hi
+ends 0 '*' --bios "$tmp/kbc-reset"
+ends 4 '*' --bios "$tmp/triple"
+says EIP
+ends 4 '*' --bios "$tmp/halt"
+prints Hi
+ends 4 '*' --bios "$tmp/nowhere"
+says A0000
+ends 4 '*before --until was seen' --bios "$tmp/power-off" --until nothing
+ends 4 '*before --until was seen' --bios "$tmp/reset" --until nothing
+ends 1 '*' --bios "$tmp/hi" --serial null
+prints ''
+ends 1 '*' --bios "$tmp/hi" --serial "file:$tmp/serial"
+prints ''
+check "--serial file: has the text" test "$(cat "$tmp/serial")" = Hi
+ends 6 '*' --bios "$tmp/split" --serial null --debugcon stdio --max-time 0.01
+prints i
+
+# --- moments
+ends 0 'text:Hi seen on serial0' --bios "$tmp/loop" --until Hi
+ends 0 'text:Hi seen on serial0' --bios "$tmp/loop" --until text:Hi --serial null
+ends 0 'text:login seen on serial0' --bios "$tmp/login" --until login
+ends 6 'limit: --max-time 0.05' --bios "$tmp/split" --until Hi --max-time 0.05
+ends 0 'time:0.02 reached' --bios "$tmp/loop" --until time:0.02 --max-time 0.5
+ends 0 'time:0.02 reached' --bios "$tmp/loop" --until time:0.02 --max-time 0.02
+ends 0 'time:0 reached' --bios "$tmp/loop" --until time:0
+prints ''
+ends 0 'addr:FFFFFF09 reached' --bios "$tmp/loop" --until addr:FFFFFF09
+prints Hi
+ends 0 'port:80 reached' --bios "$tmp/port" --until port:80
+ends 0 'port:80=55 reached' --bios "$tmp/port" --until port:80=55
+ends 1 '*' --bios "$tmp/port" --until port:80=77
+ends 0 'text:H seen on serial0' --bios "$tmp/loop" --until nothing --until H --until time:1
+
+# --- limits and signals
+ends 6 'limit: --max-time 0.1' --bios "$tmp/loop" --max-time 0.1
+ends 6 'limit: --timeout 0.3' --bios "$tmp/loop" --timeout 0.3
+ends 6 'limit: --timeout 0.3' --bios "$tmp/flood" --timeout 0.3
+ends 6 'limit: --timeout 0.3' --bios "$tmp/reset" --on-reset continue --timeout 0.3
+check "--on-reset continue goes on" test "$(head -c 4 "$tmp/out")" = HiHi
+
+# signalled SIGNAL STATUS: a guest that runs for ever
+signalled() {
+    local pid status
+    n=$((n + 1))
+    "$quire" run --bios "$tmp/loop" --timeout 30 >"$tmp/out" 2>"$tmp/err" </dev/null &
+    pid=$!
+    until [ -s "$tmp/out" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    kill -"$1" $pid
+    wait $pid
+    status=$?
+    [ $status = "$2" ] || fail "SIG$1: wanted status $2, got $status"
+    says 'quire: time: '
+    says 'quire: stopped: by signal'
+}
+# Without a line end "Hi" waits in a buffer until a slice ends; that is soon.
+signalled TERM 143
+signalled INT 130
+signalled HUP 129
+
+# --- output that cannot be written
+n=$((n + 1))
+timeout 60 "$quire" run --bios "$tmp/flood" --timeout 20 2>"$tmp/err" </dev/null | head -c 10 >"$tmp/out"
+[ "${PIPESTATUS[0]}" = 2 ] || fail "a closed pipe: wanted status 2"
+says 'stopped: cannot write stdout: Broken pipe'
+n=$((n + 1))
+timeout 60 "$quire" run --bios "$tmp/flood" --timeout 20 >/dev/full 2>"$tmp/err" </dev/null
+[ $? = 2 ] || fail "a full device: wanted status 2"
+says 'stopped: cannot write stdout: No space left'
+ends 2 '*' --bios "$tmp/power-off" --dump /dev/full@FFFFE000+8K
+says '--dump: cannot write /dev/full'
+
+# --- input
+printf 'abcq' >"$tmp/keys"
+input=$tmp/keys
+ends 1 '*' --bios "$tmp/echo" --timeout 20
+prints abc
+{ head -c 100000 /dev/zero | tr '\0' x; printf q; } >"$tmp/keys"
+ends 1 '*' --bios "$tmp/echo" --timeout 30
+check "100000 keys come back" test "$(wc -c <"$tmp/out")" = 100000
+input=/dev/null
+
+# --- what is left behind
+ends 1 '*' --bios "$tmp/ram" --dump "$tmp/rom@FFFFE000+8K" --dump "$tmp/low@500+0x2" \
+    --dump "$tmp/hole@A0000-A1000"
+check "ROM is dumped" cmp "$tmp/rom" "$tmp/ram"
+check "RAM is dumped" test "$(od -An -tx1 "$tmp/low")" = ' 5a 00'
+head -c 4096 /dev/zero | tr '\0' '\377' >"$tmp/ones"
+check "nothing dumps as ones" cmp "$tmp/hole" "$tmp/ones"
+ends 1 '*' --bios "$tmp/far" --load "$tmp/loaded@1000"
+prints Hi
+ends 7 '*' --bios "$tmp/exit3" --map --stats
+says '/PGM/Page/cZeroPages'
+says '/Bus/Port/Writes'
+ends 7 '*' --bios "$tmp/exit3" "--stats=$tmp/stats.json"
+check "JSON has counters" grep -q '"/PGM/Page/cZeroPages" : [0-9]' "$tmp/stats.json"
+check "JSON has the status" grep -q '"status" : 7' "$tmp/stats.json"
+ends 7 '*' --bios "$tmp/exit3" --trace=pio
+says '00f4'
+ends 7 '*' --bios "$tmp/exit3" "--trace=pio:$tmp/trace"
+check "trace goes to its file" grep -qi 'f4' "$tmp/trace"
+
+echo "$n checks, $n_failed failures"
+[ $n_failed = 0 ]
