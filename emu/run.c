@@ -39,7 +39,7 @@ static EmuStop stop_at(EmuStopReason reason, GVirt address, const char *format)
 /* A failure while a stop is due anyway (the guest fell off its end after asking for power-off) is not reported. */
 static EmuStop failure(EmuMachine *machine, EmuStop stop)
 {
-    if (machine->core.ports_silent) {
+    if (machine->pending.reason != EMU_STOP_NONE) {
         machine->pending_due = true;
         return (EmuStop) { .reason = EMU_STOP_NONE };
     }

@@ -86,13 +86,20 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     return wide != prefix ? count == 0 : true;
 }
 
+/* A loop to itself seen before: the common case of a block that begins inside the last one. */
+static inline bool is_known_loop(const UcCore *core, uint64_t address, uint32_t size)
+{
+    return address == core->rep_address && !core->rep_is_string &&
+           address + size == core->block_address + core->block_len;
+}
+
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     UcCore *core = user;
     EmuClock *clock = core->clock;
 
-    if (G_UNLIKELY(address - core->block_address < core->block_len) && !core->stepping &&
-        is_empty_rep_pass(core, address, size)) {
+    if (address - core->block_address < core->block_len && !core->stepping &&
+        !is_known_loop(core, address, size) && is_empty_rep_pass(core, address, size)) {
         return;
     }
     uint64_t bytes = clock->bytes + size;

@@ -35,7 +35,7 @@ static void see(FeMomentWatch *watch, const FeMoment *moment, const char *where)
         watch->seen = moment;
         watch->where = where;
     }
-    emu_machine_request_stop(watch->machine);
+    emu_machine_stop_soon(watch->machine);
 }
 
 static void text_sink(void *user, const uint8_t *bytes, size_t len)
