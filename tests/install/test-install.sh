@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What `meson install` would put in place: a program outside the tree builds against it with what
+# pkg-config says and runs, and each shared library exports exactly the functions that the installed
+# headers declare.
+#
+# Usage: test-install.sh BUILD_DIR SOURCE_DIR CC
+set -euo pipefail
+
+readonly BUILD=$1 SOURCE=$2 CC=$3
+WORK=$(mktemp -d)
+readonly WORK
+trap 'rm -rf "$WORK"' EXIT
+
+die() {
+    echo "test-install: $*" >&2
+    exit 1
+}
+
+meson install -C "$BUILD" --no-rebuild --quiet --destdir "$WORK/root"
+
+# The .pc files name the final prefix; here it lies below our root.
+PKGCONFIG=$(dirname "$(find "$WORK/root" -name quire-memsys.pc)")
+PREFIX=$(sed -n 's/^prefix=//p' "$PKGCONFIG/quire-memsys.pc")
+LIBDIR=$(dirname "$PKGCONFIG")
+INCLUDE=$WORK/root$PREFIX/include
+readonly PKGCONFIG PREFIX LIBDIR INCLUDE
+[ -n "$PREFIX" ] || die "quire-memsys.pc names no prefix"
+[ -d "$INCLUDE/quire/memsys" ] || die "no headers in $PREFIX/include/quire/memsys"
+sed -i "s|^prefix=.*|prefix=$WORK/root$PREFIX|" "$PKGCONFIG"/*.pc
+export PKG_CONFIG_PATH=$PKGCONFIG${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+export LD_LIBRARY_PATH=$LIBDIR
+
+# ---- the example, built where no header of the source tree can be found
+read -ra flags <<<"$(pkg-config --cflags --libs quire-memsys)"
+cp "$SOURCE/tests/examples/embed.c" "$WORK"
+(cd "$WORK" && "$CC" -std=gnu11 -Wall -Wextra -Werror -o embed embed.c "${flags[@]}")
+"$WORK/embed" >"$WORK/said"
+cat >"$WORK/wanted" <<'END'
+success: 0x12345678, never written: 0x0, nowhere: 0xffffffff
+device, read twice: 2
+pages: 3999 zero, 1 private
+END
+diff -u "$WORK/wanted" "$WORK/said" || die "the example says something else"
+
+# ---- exports
+# declared FOLDER...: functions that the headers in these folders declare and a library must define.
+declared() {
+    (cd "$INCLUDE/quire" && find "$@" -name '*.h' -printf '#include <quire/%p>\n' | sort) >"$WORK/all.c"
+    [ -s "$WORK/all.c" ] || die "no header in $*"
+    echo 'typedef int not_empty;' >>"$WORK/all.c"
+    # GCC alone writes down all declarations it meets, with the file of each.
+    gcc -std=gnu11 "${flags[@]}" -aux-info "$WORK/prototypes" -c -o "$WORK/all.o" "$WORK/all.c"
+    grep -F "$INCLUDE/" "$WORK/prototypes" | grep -v '\*/ static' |
+        sed -E 's|^/\*[^*]*\*/ extern [^(]*[ *]([A-Za-z_0-9]+) \(.*|\1|' | sort -u
+}
+
+# check_exports LIBRARY PREFIXES FOLDER...
+check_exports() {
+    local library=$1 prefixes=$2
+    shift 2
+    declared "$@" >"$WORK/declared"
+    nm -D --defined-only --format=posix "$LIBDIR/$library" | cut -d ' ' -f 1 | sort -u >"$WORK/exported"
+    [ "$(wc -l <"$WORK/declared")" -gt 50 ] || die "only $(wc -l <"$WORK/declared") functions are declared"
+    diff -u --label "declared in $*" --label "exported by $library" "$WORK/declared" \
+        "$WORK/exported" || die "$library does not export what its headers declare"
+    if grep -vE "^($prefixes)_" "$WORK/exported"; then
+        die "$library exports names with a prefix that is not ours"
+    fi
+    echo "$library: $(wc -l <"$WORK/exported") functions"
+}
+
+check_exports libquire-memsys.so 'gmm|mm|pgm|mem' memsys
+if [ -e "$LIBDIR/libquire.so" ]; then
+    read -ra flags <<<"$(pkg-config --cflags quire)"
+    check_exports libquire.so 'gmm|mm|pgm|mem|emu|dev' memsys emu devices
+fi
