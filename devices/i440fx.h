@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DevI440fx: the host bridge, PCI function 00:00.0. Its PAM registers switch what reads and writes
+ * of C0000 to FFFFF reach (memsys/rom.h does it), its SMRAM register opens 128 KiB of memory of its
+ * own at A0000.
+ *
+ * Thread: the machine's.
+ */
+#pragma once
+
+#include "devices/pci.h"
+#include "memsys/pgm.h"
+
+typedef struct DevI440fx DevI440fx;
+
+/**
+ * dev_i440fx_new:
+ * @bus: function 0 is added to it; it must outlive the chip
+ * @pgm: C0000 to FFFFF must be shadowed ROM for PAM to have an effect
+ *
+ * Returns: (transfer full): the chip in its reset state, or %NULL if the host has no memory for
+ * SMRAM
+ */
+DevI440fx *dev_i440fx_new(DevPciBus *bus, Pgm *pgm, GError **error);
+void dev_i440fx_free(DevI440fx *bridge);
+
+/* @bridge: a DevI440fx. Clears SMRAM. */
+void dev_i440fx_reset(void *bridge);
+
+/* Registers only: SMRAM's bytes belong to memory. Loading switches ROM and SMRAM to match. */
+void dev_i440fx_save(const DevI440fx *bridge, GByteArray *out);
+bool dev_i440fx_load(DevI440fx *bridge, const uint8_t *bytes, size_t len, size_t *pos,
+                     GError **error);
