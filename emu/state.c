@@ -151,7 +151,7 @@ static bool get_uint(Reader *reader, unsigned size, uint64_t *ret_value, GError 
 static bool expect_uint(Reader *reader, unsigned size, uint64_t want, const char *what,
                         GError **error)
 {
-    uint64_t value;
+    uint64_t value = 0;
 
     if (!get_uint(reader, size, &value, error)) {
         return false;
@@ -165,7 +165,7 @@ static bool expect_uint(Reader *reader, unsigned size, uint64_t want, const char
 
 static bool expect_name(Reader *reader, const char *want, GError **error)
 {
-    uint64_t len;
+    uint64_t len = 0;
 
     if (!get_uint(reader, 1, &len, error)) {
         return false;
@@ -188,7 +188,7 @@ static bool load_field(Reader *reader, const EmuField *field, uint8_t *state, GE
         return false;
     }
     for (unsigned n = 0; n < field->n_elems; n++) {
-        uint64_t value;
+        uint64_t value = 0;
 
         if (!get_uint(reader, field->elem_size, &value, error)) {
             return false;
