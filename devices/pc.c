@@ -326,9 +326,9 @@ static void fill_nvram(DevPc *pc)
     set_nvram16(pc, 0x5B, above_4g & 0xFFFF);
     dev_mc146818_set_nvram(pc->rtc, 0x5D, (uint8_t)(above_4g >> 16));
     dev_mc146818_set_nvram(pc->rtc, 0x14, 0x06); /* equipment: coprocessor, pointing device */
-    /* Boot from the hard disk; no search for a signature on floppies. */
-    dev_mc146818_set_nvram(pc->rtc, 0x38, 0x01);
-    dev_mc146818_set_nvram(pc->rtc, 0x3D, 0x02);
+    /* Boot order: hard disk, floppy, CD; no search for a signature on floppies. */
+    dev_mc146818_set_nvram(pc->rtc, 0x38, 0x31);
+    dev_mc146818_set_nvram(pc->rtc, 0x3D, 0x12);
 }
 
 /* RAM as the guest's firmware should report it; neighbouring ranges as one. */
