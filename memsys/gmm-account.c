@@ -163,7 +163,7 @@ static MemStatus reserve_locked(GmmVm *vm, const GmmReservation *want)
 
 MemStatus gmm_vm_reserve(GmmVm *vm, const GmmReservation *want, GmmPolicy policy)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
     GmmPolicy before = vm->policy;
 
     g_assert(policy == GMM_OVERCOMMIT || policy == GMM_NO_OVERCOMMIT);
@@ -181,14 +181,14 @@ MemStatus gmm_vm_reserve(GmmVm *vm, const GmmReservation *want, GmmPolicy policy
 
 MemStatus gmm_vm_update_reservation(GmmVm *vm, const GmmReservation *want)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
 
     return vm->has_reservation ? reserve_locked(vm, want) : MEM_ERR_WRONG_ORDER;
 }
 
 void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
 
     *ret_stats = (GmmVmStats) {
         .private_pages = vm->private_pages,

@@ -102,7 +102,7 @@ static void take_pages(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandy
 
 MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
 
     g_assert((unsigned)account < GMM_N_ACCOUNTS);
     if (n_pages == 0 || n_pages > GMM_MAX_ALLOC) {

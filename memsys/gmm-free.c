@@ -104,7 +104,7 @@ static void unclaim(Gmm *gmm, PageId id)
 
 MemStatus gmm_vm_free_pages(GmmVm *vm, GmmAccount account, const PageId *ids, uint32_t n_ids)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
     MemStatus status = MEM_OK;
     uint64_t n_refs = 0;
     uint32_t n_claimed = 0;

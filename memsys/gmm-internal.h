@@ -33,6 +33,8 @@
 #include "memsys/gmm.h"
 #include "memsys/os-internal.h"
 
+#include <pthread.h>
+
 #define GMM_ARENA_DEFAULT (UINT64_C(1) << 40)
 #define GMM_ARENA_LEAST (UINT64_C(64) << 20)
 #define GMM_ARENA_MOST (UINT64_C(1) << 44) /* what a 32-bit page id can name */
@@ -95,7 +97,7 @@ struct GmmVm {
 };
 
 struct Gmm {
-    GMutex lock;
+    pthread_mutex_t lock; /* not a GMutex: ThreadSanitizer does not see into GLib's */
     const MemOs *os;
 
     /* Fixed for life. */
@@ -124,6 +126,22 @@ struct Gmm {
     GPtrArray *vms;       /* by handle; NULL where a machine ended */
     uint32_t n_vms;
 };
+
+/* ---- the lock: g_autoptr(GmmLocked) locked = gmm_lock(gmm) holds it to the end of the block */
+typedef Gmm GmmLocked;
+
+static inline GmmLocked *gmm_lock(Gmm *gmm)
+{
+    pthread_mutex_lock(&gmm->lock);
+    return gmm;
+}
+
+static inline void gmm_unlock(GmmLocked *gmm)
+{
+    pthread_mutex_unlock(&gmm->lock);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GmmLocked, gmm_unlock)
 
 /* ---- page records (see the drawing above) */
 enum { GMM_REC_FREE, GMM_REC_PRIVATE, GMM_REC_SHARED, GMM_REC_CLAIMED };

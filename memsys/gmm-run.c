@@ -94,7 +94,7 @@ static void fill_chunk(GmmVm *vm, uint32_t chunk_id, uint16_t n_pages)
 MemStatus gmm_vm_alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first)
 {
     Gmm *gmm = vm->gmm;
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
 
     if (n_pages == 0) {
         return MEM_ERR_INVALID_PARAMETER;
@@ -163,7 +163,7 @@ void gmm_run_free(GmmVm *vm, GmmChunk *first)
 
 MemStatus gmm_vm_free_run(GmmVm *vm, PageId first, uint64_t n_pages)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
     GmmChunk *chunk = gmm_chunk_lookup(vm->gmm, first);
 
     if (chunk == NULL || chunk->run_pages == 0 || gmm_page_index(first) != 0) {

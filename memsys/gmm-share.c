@@ -31,7 +31,7 @@ static MemStatus find_private(GmmVm *vm, PageId id, GmmChunk **ret_chunk, uint64
 
 MemStatus gmm_vm_set_guest_frame(GmmVm *vm, PageId id, GPhys gpa)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
     GmmChunk *chunk;
     uint64_t *rec;
 
@@ -50,7 +50,7 @@ MemStatus gmm_vm_set_guest_frame(GmmVm *vm, PageId id, GPhys gpa)
 
 MemStatus gmm_vm_share_page(GmmVm *vm, PageId id)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
     GmmChunk *chunk;
     uint64_t *rec;
     MemStatus status = find_private(vm, id, &chunk, &rec);
@@ -71,7 +71,7 @@ MemStatus gmm_vm_share_page(GmmVm *vm, PageId id)
 
 MemStatus gmm_vm_ref_shared(GmmVm *vm, PageId id)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&vm->gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
 
     if (gmm_chunk_lookup(vm->gmm, id) == NULL) {
         return MEM_ERR_BAD_PAGE_ID;
@@ -96,7 +96,7 @@ MemStatus gmm_vm_ref_shared(GmmVm *vm, PageId id)
 bool gmm_page_query(Gmm *gmm, PageId id, GmmPageState *ret_state, GmmVm **ret_owner, GPhys *ret_gpa,
                     uint32_t *ret_refs)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
 
     if (gmm_chunk_lookup(gmm, id) == NULL) {
         return false;

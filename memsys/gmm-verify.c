@@ -321,7 +321,7 @@ static void check_totals(Check *check)
 
 unsigned gmm_verify(Gmm *gmm, GString *report)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
     Check check = { .gmm = gmm, .report = report };
     g_autofree VmTally *vms = g_new0(VmTally, gmm->vms->len + 1);
 

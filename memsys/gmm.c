@@ -19,7 +19,7 @@ Gmm *gmm_new_on(const MemOs *os, uint64_t arena_size, GError **error)
     /* A host that does not say gets the benefit of the doubt: the arena is a limit as well. */
     gmm->max = available != 0 ? available / MEM_PAGE_SIZE : gmm_arena_size(gmm) / MEM_PAGE_SIZE;
     gmm->vms = g_ptr_array_new();
-    g_mutex_init(&gmm->lock);
+    pthread_mutex_init(&gmm->lock, NULL);
     return gmm;
 }
 
@@ -36,7 +36,7 @@ void gmm_free(Gmm *gmm)
     g_assert(gmm->n_vms == 0);
     gmm_arena_clear(gmm);
     g_ptr_array_unref(gmm->vms);
-    g_mutex_clear(&gmm->lock);
+    pthread_mutex_destroy(&gmm->lock);
     g_free(gmm);
 }
 
@@ -52,14 +52,14 @@ uint64_t gmm_arena_size(const Gmm *gmm)
 
 void gmm_set_limit(Gmm *gmm, uint64_t n_pages)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
 
     gmm->max = n_pages;
 }
 
 void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
 
     *ret_stats = (GmmStats) {
         .max = gmm->max,
@@ -77,7 +77,7 @@ void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats)
 /* ---- machines */
 GmmVm *gmm_vm_new(Gmm *gmm, const char *name)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
     GmmVm *vm = g_new0(GmmVm, 1);
 
     vm->gmm = gmm;
@@ -167,7 +167,7 @@ uint64_t gmm_vm_free(GmmVm *vm)
     }
 
     Gmm *gmm = vm->gmm;
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&gmm->lock);
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
     uint64_t n_left = vm->private_pages + vm->shared_pages;
 
     drop_own_chunks(vm);
