@@ -160,6 +160,9 @@ bool emu_machine_remove_breakpoint(EmuMachine *machine, GVirt address);
 
 void emu_machine_get_stats(EmuMachine *machine, EmuMachineStats *ret_stats);
 
+/* Linear address of the instruction that runs next. */
+GVirt emu_machine_pc(EmuMachine *machine);
+
 /* Registers and what surrounds them as text: for reports. */
 void emu_machine_print_state(EmuMachine *machine, GString *text);
 

@@ -25,6 +25,11 @@ static void print_segment(GString *text, const char *name, const X86Seg *seg)
                            seg->selector, seg->base, seg->limit, seg->attr);
 }
 
+GVirt emu_machine_pc(EmuMachine *machine)
+{
+    return uc_core_linear_pc(&machine->core);
+}
+
 void emu_machine_print_state(EmuMachine *machine, GString *text)
 {
     static const char *const gprs[8] = { "EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI" };

@@ -31,17 +31,28 @@ void fe_report_dump(Pgm *pgm, const FeRange *range, FeOutput *output)
     fe_output_flush(output);
 }
 
+static void print_place(EmuMachine *machine, GVirt address, const EmuSymbols *symbols,
+                        GString *text)
+{
+    uint64_t offset = 0;
+    const char *symbol = emu_symbols_find(symbols, address, &offset);
+
+    emu_machine_print_walk(machine, address, text);
+    if (symbol != NULL) {
+        g_string_append_printf(text, "%08" G_GINT64_MODIFIER "X is %s+0x%" G_GINT64_MODIFIER "x\n",
+                               address, symbol, offset);
+    }
+}
+
 void fe_report_failure(EmuMachine *machine, const EmuStop *stop, const EmuSymbols *symbols,
                        GString *text)
 {
-    uint64_t offset = 0;
-    const char *symbol = emu_symbols_find(symbols, stop->address, &offset);
+    GVirt pc = emu_machine_pc(machine);
 
     g_string_append_printf(text, "quire: the machine at its end (%s):\n", stop->text);
     emu_machine_print_state(machine, text);
-    emu_machine_print_walk(machine, stop->address, text);
-    if (symbol != NULL) {
-        g_string_append_printf(text, "%08" G_GINT64_MODIFIER "X is %s+0x%" G_GINT64_MODIFIER "x\n",
-                               stop->address, symbol, offset);
+    print_place(machine, pc, symbols, text);
+    if (stop->address != 0 && stop->address != pc) {
+        print_place(machine, stop->address, symbols, text);
     }
 }

@@ -13,6 +13,6 @@
  * @output fails. */
 void fe_report_dump(Pgm *pgm, const FeRange *range, FeOutput *output);
 
-/* Registers, the walk of the address in question, what lies there. */
+/* Registers; where the next instruction and the address in question lie: walk, memory, symbol. */
 void fe_report_failure(EmuMachine *machine, const EmuStop *stop, const EmuSymbols *symbols,
                        GString *text);

@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define SLICE_NS (EMU_NS_PER_SECOND / 100)
+#define KEYS_NS (EMU_NS_PER_SECOND / 100)
 
 static void end(FeOutcome *outcome, int status, bool show_state, char *reason)
 {
@@ -126,7 +126,7 @@ static bool end_by_stop(const FeRunLoop *loop, FeOutcome *outcome)
     return true;
 }
 
-static EmuStop run_slice(const FeRunLoop *loop)
+static EmuStop run_slice(const FeRunLoop *loop, bool keys_may_come)
 {
     EmuMachine *machine = loop->guest->machine;
     uint64_t limit = MIN(fe_moment_watch_deadline(loop->watch), loop->guest->options->max_time_ns);
@@ -135,21 +135,46 @@ static EmuStop run_slice(const FeRunLoop *loop)
     if (now >= limit) {
         return (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
     }
-    return emu_machine_run(machine, MIN(now + SLICE_NS, limit));
+    if (keys_may_come) {
+        /* At multiples, whatever cut the slice before. */
+        limit = MIN(limit, now - now % KEYS_NS + KEYS_NS);
+    }
+    return emu_machine_run(machine, limit);
+}
+
+static uint64_t bytes_executed(const FeRunLoop *loop)
+{
+    EmuMachineStats stats;
+
+    emu_machine_get_stats(loop->guest->machine, &stats);
+    return stats.bytes_executed;
+}
+
+static void flush(const FeRunLoop *loop)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
+        if (loop->outputs[i] != NULL) {
+            fe_output_flush(loop->outputs[i]);
+        }
+    }
 }
 
 void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
 {
-    FeOutcome outcome = { 0 };
+    FeOutcome outcome = { .stop = { .reason = EMU_STOP_TIME } };
+    uint64_t n_bytes = UINT64_MAX;
+    bool keys_may_come = true;
+    bool over = false;
 
-    for (bool over = false; !over;) {
-        fe_terminal_poll();
-        outcome.stop = run_slice(loop);
-        for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
-            if (loop->outputs[i] != NULL) {
-                fe_output_flush(loop->outputs[i]);
-            }
+    while (!over) {
+        uint64_t n_bytes_now = bytes_executed(loop);
+
+        if (outcome.stop.reason == EMU_STOP_TIME) {
+            keys_may_come = fe_terminal_poll(n_bytes_now == n_bytes);
         }
+        n_bytes = n_bytes_now;
+        outcome.stop = run_slice(loop, keys_may_come);
+        flush(loop);
         fe_moment_watch_see_stop(loop->watch, &outcome.stop);
 
         char *seen = fe_moment_watch_describe_seen(loop->watch);

@@ -14,12 +14,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define REPEAT_US 50000
+#define TICK_US 50000
 #define N_INTERRUPTS_TO_EXIT 3
 
 static EmuMachine *volatile running;
 static volatile sig_atomic_t caught;
-static volatile sig_atomic_t timed_out;
+static int64_t deadline_us; /* of g_get_monotonic_time(); 0: none */
 static volatile sig_atomic_t n_interrupts;
 
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
@@ -28,9 +28,7 @@ static void on_signal(int number)
 {
     int saved = errno;
 
-    if (number == SIGALRM) {
-        timed_out = 1;
-    } else if (caught == 0) {
+    if (number != SIGALRM && caught == 0) {
         caught = number;
     }
     if (number == SIGINT) {
@@ -56,12 +54,11 @@ static void install(int number, void (*handler)(int))
 
 static void start_timer(uint64_t timeout_ns)
 {
-    uint64_t us = MAX(timeout_ns / 1000, 1);
-    struct itimerval timer = {
-        .it_value = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) },
-        .it_interval = { 0, REPEAT_US },
-    };
+    uint64_t timeout_us = timeout_ns / 1000 + 1;
+    suseconds_t first_us = timeout_ns != 0 ? (suseconds_t)MIN(timeout_us, TICK_US) : TICK_US;
+    struct itimerval timer = { .it_value = { 0, first_us }, .it_interval = { 0, TICK_US } };
 
+    deadline_us = timeout_ns != 0 ? g_get_monotonic_time() + (int64_t)timeout_us : 0;
     install(SIGALRM, on_signal);
     setitimer(ITIMER_REAL, &timer, NULL);
 }
@@ -69,16 +66,13 @@ static void start_timer(uint64_t timeout_ns)
 void fe_signals_start(EmuMachine *machine, uint64_t timeout_ns)
 {
     caught = 0;
-    timed_out = 0;
     n_interrupts = 0;
     running = machine;
     install(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < G_N_ELEMENTS(ending); i++) {
         install(ending[i], on_signal);
     }
-    if (timeout_ns != 0) {
-        start_timer(timeout_ns);
-    }
+    start_timer(timeout_ns);
 }
 
 void fe_signals_stop(void)
@@ -99,10 +93,10 @@ int fe_signals_caught(void)
 
 bool fe_signals_timed_out(void)
 {
-    return timed_out != 0;
+    return deadline_us != 0 && g_get_monotonic_time() >= deadline_us;
 }
 
 bool fe_signals_want_end(void)
 {
-    return caught != 0 || timed_out != 0;
+    return caught != 0 || fe_signals_timed_out();
 }

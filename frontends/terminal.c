@@ -14,6 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define IDLE_MS 10
+
 static EmuConsole *to;        /* NULL: nobody reads */
 static uint8_t waiting[4096]; /* read, but not taken yet: [n_taken, n_waiting) */
 static size_t n_waiting;
@@ -105,11 +107,11 @@ void fe_terminal_start(EmuConsole *console)
 }
 
 /* False if nothing came; the end of the input ends all reading. */
-static bool read_more(void)
+static bool read_more(int wait_ms)
 {
     struct pollfd ready = { .fd = STDIN_FILENO, .events = POLLIN };
 
-    if (poll(&ready, 1, 0) <= 0) {
+    if (poll(&ready, 1, wait_ms) <= 0) {
         return false;
     }
 
@@ -126,9 +128,12 @@ static bool read_more(void)
     return false;
 }
 
-void fe_terminal_poll(void)
+bool fe_terminal_poll(bool idle)
 {
-    if (to != NULL && (n_taken < n_waiting || read_more())) {
+    int wait_ms = idle && is_raw ? IDLE_MS : 0;
+
+    if (to != NULL && (n_taken < n_waiting || read_more(wait_ms))) {
         n_taken += emu_console_feed(to, waiting + n_taken, n_waiting - n_taken);
     }
+    return to != NULL;
 }

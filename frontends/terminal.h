@@ -15,8 +15,15 @@
 /* Starts to read stdin for @console. */
 void fe_terminal_start(EmuConsole *console);
 
-/* Hands over what was typed by now, as much as the console takes. Never waits. */
-void fe_terminal_poll(void);
+/**
+ * fe_terminal_poll:
+ * @idle: the guest has nothing to do: if somebody sits at a terminal, wait a moment for a key
+ *
+ * Hands over what was typed by now, as much as the console takes.
+ *
+ * Returns: whether more may come; false from the end of the input on
+ */
+bool fe_terminal_poll(bool idle);
 
 /* Sets the terminal back; harmless at any time. Callable from signal handlers. */
 void fe_terminal_restore(void);
