@@ -8,8 +8,8 @@
  * PGM lock, never the other way round). A running machine rarely comes here: it lives from its
  * handy pages (memsys/pgm.h) and returns for up to 128 at a time.
  *
- * Source: VirtualBox's GMM as restated in the project's notes; arena instead of chunk mapping, 32-bit
- * checked reference counts, limits that are enforced and the free-list heuristics are ours.
+ * Source: VirtualBox's GMM as restated in the project's notes; arena instead of chunk mapping,
+ * 32-bit checked reference counts, limits that are enforced and the free-list heuristics are ours.
  */
 #pragma once
 
@@ -52,11 +52,11 @@ typedef struct GmmHandyPage {
 
 /* Numbers in pages unless a name says otherwise. */
 typedef struct GmmStats {
-    uint64_t max;            /* global limit */
-    uint64_t reserved;       /* sum over machines and accounts */
-    uint64_t allocated;      /* private and shared pages together */
-    uint64_t shared;         /* pages with a reference count */
-    uint64_t duplicates;     /* references saved: sum of (count - 1) */
+    uint64_t max;        /* global limit */
+    uint64_t reserved;   /* sum over machines and accounts */
+    uint64_t allocated;  /* private and shared pages together */
+    uint64_t shared;     /* pages with a reference count */
+    uint64_t duplicates; /* references saved: sum of (count - 1) */
     uint64_t ballooned;
     uint64_t n_chunks;       /* chunks that hold host memory */
     uint64_t n_freed_chunks; /* returned to the host so far */
@@ -76,7 +76,8 @@ typedef struct GmmVmStats {
  * @arena_size: bytes of host address space to reserve, rounded up to 2 MiB; 0 takes the default of
  *   1 TiB. Halved until the host grants it, down to 64 MiB.
  *
- * Reserves, commits nothing but the zero page. The global limit starts as the host's available memory.
+ * Reserves, commits nothing but the zero page. The global limit starts as the host's available
+ * memory.
  *
  * Returns: (transfer full): a new page allocator, or %NULL with MEM_ERR_HOST_MEMORY
  */
@@ -125,8 +126,9 @@ GmmVm *gmm_vm_new(Gmm *gmm, const char *name);
  * @vm: (nullable)
  *
  * Takes back every page the machine still holds. Pages left behind are a bug of the caller's: they
- * are freed all the same and their number is returned. A shared page keeps a reference that was left
- * behind until the last machine has ended, because GMM does not record which machine has which.
+ * are freed all the same and their number is returned. A shared page keeps a reference that was
+ * left behind until the last machine has ended, because GMM does not record which machine has
+ * which.
  *
  * Returns: private pages and shared references that were left behind
  */
@@ -137,8 +139,8 @@ uint64_t gmm_vm_free(GmmVm *vm);
  *
  * The first reservation of a machine, before any allocation.
  *
- * What a GMM_NO_OVERCOMMIT machine has reserved is promised to it: machines that overcommit get only
- * what is left under the global limit.
+ * What a GMM_NO_OVERCOMMIT machine has reserved is promised to it: machines that overcommit get
+ * only what is left under the global limit.
  *
  * Returns: MEM_OK; MEM_ERR_WRONG_ORDER when already done; MEM_ERR_DECLINED under
  *   GMM_NO_OVERCOMMIT when it does not fit, and always for more than 2^40 pages; nothing is changed
@@ -166,7 +168,8 @@ void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats);
  * All or nothing, from the machine's own chunks first, fullest first. The pages are PRIVATE.
  *
  * Returns: MEM_OK, MEM_ERR_INVALID_PARAMETER (@n_pages), MEM_ERR_ACCOUNT_LIMIT (always so before
- *   gmm_vm_reserve()), MEM_ERR_GLOBAL_LIMIT or MEM_ERR_HOST_MEMORY (arena full, or the host refuses)
+ *   gmm_vm_reserve()), MEM_ERR_GLOBAL_LIMIT or MEM_ERR_HOST_MEMORY (arena full, or the host
+ * refuses)
  */
 MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages);
 
@@ -175,8 +178,9 @@ MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandy
  * @n_pages: at least 1
  * @ret_first: first of @n_pages consecutive ids, aligned to a chunk; all pages hold zeros
  *
- * Consecutive chunks for memory with one stable host pointer (MMIO2). Charged to FIXED. What is left
- * of the last chunk stays unused while the run lives. Free with gmm_vm_free_run() only, whole. O(pages).
+ * Consecutive chunks for memory with one stable host pointer (MMIO2). Charged to FIXED. What is
+ * left of the last chunk stays unused while the run lives. Free with gmm_vm_free_run() only, whole.
+ * O(pages).
  *
  * Returns: as gmm_vm_alloc(); MEM_ERR_HOST_MEMORY also when no gap is long enough
  */
@@ -194,9 +198,9 @@ MemStatus gmm_vm_free_run(GmmVm *vm, PageId first, uint64_t n_pages);
  * gmm_vm_free_pages:
  *
  * Private pages of this machine go back to their chunk; of a shared page this machine's reference
- * goes, and the page with the last one. All entries are checked before the first is freed: a bad one
- * (a private page twice within @ids too) refuses the whole call. A shared page may stand in @ids as often as
- * this machine has references to it.
+ * goes, and the page with the last one. All entries are checked before the first is freed: a bad
+ * one (a private page twice within @ids too) refuses the whole call. A shared page may stand in
+ * @ids as often as this machine has references to it.
  *
  * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_NOT_OWNER, MEM_ERR_PAGE_ALREADY_FREE,
  *   MEM_ERR_FREE_TOO_MUCH (more than @account holds, or a page charged to another account),
@@ -217,7 +221,8 @@ MemStatus gmm_vm_set_guest_frame(GmmVm *vm, PageId id, GPhys gpa);
 /**
  * gmm_vm_share_page:
  *
- * Turns this machine's private page into a shared one with one reference (charged to BASE as before).
+ * Turns this machine's private page into a shared one with one reference (charged to BASE as
+ * before).
  *
  * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE, MEM_ERR_NOT_OWNER,
  *   MEM_ERR_WRONG_TYPE (charged to another account)
@@ -235,7 +240,7 @@ MemStatus gmm_vm_share_page(GmmVm *vm, PageId id);
 MemStatus gmm_vm_ref_shared(GmmVm *vm, PageId id);
 
 /* What GMM knows of a page; false if @id names none. For the checker and for info items. */
-bool gmm_page_query(Gmm *gmm, PageId id, GmmPageState *ret_state, GmmVm **ret_owner,
-                    GPhys *ret_gpa, uint32_t *ret_refs);
+bool gmm_page_query(Gmm *gmm, PageId id, GmmPageState *ret_state, GmmVm **ret_owner, GPhys *ret_gpa,
+                    uint32_t *ret_refs);
 
 #pragma GCC visibility pop

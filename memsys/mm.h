@@ -11,8 +11,8 @@
 #pragma GCC visibility push(default)
 
 #define MM_HOLE_DEFAULT (UINT64_C(512) << 20)
-#define MM_HOLE_UNIT (UINT64_C(4) << 20)     /* a hole is a multiple of this */
-#define MM_HOLE_ABOVE (UINT64_C(16) << 20)   /* and larger than this */
+#define MM_HOLE_UNIT (UINT64_C(4) << 20)   /* a hole is a multiple of this */
+#define MM_HOLE_ABOVE (UINT64_C(16) << 20) /* and larger than this */
 #define MM_HOLE_MAX (UINT64_C(4032) << 20)
 #define MM_RAM_MAX (UINT64_C(16) << 40)
 #define MM_X86_MAX_REGIONS 4
@@ -29,8 +29,8 @@ typedef struct MmRegion {
  * @hole_size: bytes between the end of low RAM and 4 GiB; 0 takes the default of 512 MiB
  * @ret_regions: MM_X86_MAX_REGIONS entries
  *
- * The PC's layout: 0 to 640K; 1M to 2M; 2M to the hole; the rest from 4G. RAM that would lie between 640K
- * and 1M does not exist. A plain function of its arguments.
+ * The PC's layout: 0 to 640K; 1M to 2M; 2M to the hole; the rest from 4G. RAM that would lie
+ * between 640K and 1M does not exist. A plain function of its arguments.
  *
  * Returns: the number of regions, or 0 with MEM_ERR_INVALID_PARAMETER or MEM_ERR_OUT_OF_RANGE
  */
@@ -40,8 +40,8 @@ unsigned mm_layout_x86(uint64_t ram_size, uint64_t hole_size, MmRegion *ret_regi
 /**
  * mm_register_x86:
  *
- * Registers the layout above with @pgm, all of it or nothing, and remembers the numbers for mm_get_ram().
- * Once a machine.
+ * Registers the layout above with @pgm, all of it or nothing, and remembers the numbers for
+ * mm_get_ram(). Once a machine.
  */
 MemStatus mm_register_x86(Pgm *pgm, uint64_t ram_size, uint64_t hole_size, GError **error);
 
