@@ -110,6 +110,8 @@ struct UcCore {
     uint8_t *scratch;    /* one page of our own */
     bool scratch_fill;   /* the fill hook answers everything with the scratch page */
     bool grant;          /* ... with supervisor rights to descriptor tables and the TSS */
+    PageId tracked_id;   /* executed page that stores came to last, */
+    unsigned n_tracked;  /* and how many in a row: see uc_fill.c */
     bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an exact EIP */
     GArray *code_changes; /* of UcCodeChange */
 

@@ -116,6 +116,26 @@ static void fill_scratch(uint64_t va, uc_tlb_entry *entry)
     entry->perms = UC_PROT_ALL;
 }
 
+/*
+ * The engine asks again for every store to a page that holds translations. Code that was copied away and is now
+ * overwritten as data would pay for each of its bytes: after some stores from outside, its translations are dropped.
+ */
+static void note_tracked_store(UcCore *core, PageId id, GVirt va)
+{
+    const unsigned patience = 32;
+
+    if (id != core->tracked_id) {
+        core->tracked_id = id;
+        core->n_tracked = 0;
+    }
+    if (++core->n_tracked >= patience) {
+        core->n_tracked = 0;
+        if ((uc_core_linear_pc(core) & MEM_PAGE_MASK) != (va & MEM_PAGE_MASK)) {
+            pgm_forget_executed_page(core->pgm, id);
+        }
+    }
+}
+
 static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access, unsigned perms,
                    uc_tlb_entry *entry)
 {
@@ -123,6 +143,9 @@ static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access
     case PGM_FILL_DIRECT:
         if (fill->flush) {
             uc_core_flush_tlb(core);
+        }
+        if (access == MEM_ACCESS_WRITE && (fill->perms & MEM_ACCESS_EXEC) != 0) {
+            note_tracked_store(core, fill->id, va);
         }
         entry->paddr = (uint64_t)fill->id << MEM_PAGE_SHIFT;
         break;

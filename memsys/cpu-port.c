@@ -8,6 +8,8 @@
  */
 #include "memsys/pgm-internal.h"
 
+#include <string.h>
+
 #define A20_BIT (UINT64_C(1) << 20)
 
 PgmCpu *pgm_cpu_attach(Pgm *pgm, const PgmCpuCallbacks *callbacks, void *user)
@@ -200,11 +202,16 @@ bool pgm_page_executed(const Pgm *pgm, PageId id)
 void pgm_forget_executed(Pgm *pgm)
 {
     if (pgm->any_executed) {
-        bool done = pgm->os->discard(pgm->executed, pgm->executed_bytes);
-
-        g_assert(done);
+        if (!pgm->os->discard(pgm->executed, pgm->executed_bytes)) {
+            memset(pgm->executed, 0, pgm->executed_bytes);
+        }
         pgm->any_executed = false;
     }
+}
+
+void pgm_forget_executed_page(Pgm *pgm, PageId id)
+{
+    pgm_forget_code(pgm, id);
 }
 
 void pgm_cpu_report_exec(PgmCpu *cpu, GPhys gpa, uint32_t len)

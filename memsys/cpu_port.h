@@ -89,6 +89,14 @@ bool pgm_page_executed(const Pgm *pgm, PageId id);
 /* The CPU dropped all translations (its engine was recycled): no page is executed any more. */
 void pgm_forget_executed(Pgm *pgm);
 
+/**
+ * pgm_forget_executed_page:
+ *
+ * Data now lies where code was: CPUs are told to drop the page's translations, and it takes stores
+ * without tracking until something is fetched from it again.
+ */
+void pgm_forget_executed_page(Pgm *pgm, PageId id);
+
 /* The CPU is about to run the instruction at @gpa: tells the EXEC watches that cover it. */
 void pgm_cpu_report_exec(PgmCpu *cpu, GPhys gpa, uint32_t len);
 
