@@ -190,7 +190,7 @@ static void teardown(void)
 }
 
 /* Identity map of the RAM, 32-bit, every page open to all. Page @n is pte(n). */
-static void page_on(void)
+static inline void page_on(void)
 {
     put(PAGE_DIR, PAGE_TABLE | 0x67, 4);
     for (unsigned i = 0; i < 1024; i++) {
@@ -244,7 +244,7 @@ static inline X86Event event_with_error(unsigned vector, uint32_t error)
     };
 }
 
-static X86DeliverResult deliver(X86Event what)
+static inline X86DeliverResult deliver(X86Event what)
 {
     return x86_deliver(&st, cpu, &what, &out);
 }
