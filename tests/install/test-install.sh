@@ -5,10 +5,11 @@
 # pkg-config says and runs, and each shared library exports exactly the functions that the installed
 # headers declare.
 #
-# Usage: test-install.sh BUILD_DIR SOURCE_DIR CC
+# Usage: test-install.sh BUILD_DIR SOURCE_DIR CC PACKAGE...
 set -euo pipefail
 
 readonly BUILD=$1 SOURCE=$2 CC=$3
+shift 3
 WORK=$(mktemp -d)
 readonly WORK
 trap 'rm -rf "$WORK"' EXIT
@@ -47,7 +48,8 @@ diff -u "$WORK/wanted" "$WORK/said" || die "the example says something else"
 # ---- exports
 # declared FOLDER...: functions that the headers in these folders declare and a library must define.
 declared() {
-    (cd "$INCLUDE/quire" && find "$@" -name '*.h' -printf '#include <quire/%p>\n' | sort) >"$WORK/all.c"
+    (cd "$INCLUDE/quire" && find "$@" -name "*.h" -printf "#include <quire/%p>\n") | sort \
+        >"$WORK/all.c"
     [ -s "$WORK/all.c" ] || die "no header in $*"
     echo 'typedef int not_empty;' >>"$WORK/all.c"
     # GCC alone writes down all declarations it meets, with the file of each.
@@ -61,8 +63,9 @@ check_exports() {
     local library=$1 prefixes=$2
     shift 2
     declared "$@" >"$WORK/declared"
-    nm -D --defined-only --format=posix "$LIBDIR/$library" | cut -d ' ' -f 1 | sort -u >"$WORK/exported"
-    [ "$(wc -l <"$WORK/declared")" -gt 50 ] || die "only $(wc -l <"$WORK/declared") functions are declared"
+    nm -D --defined-only --format=posix "$LIBDIR/$library" | cut -d ' ' -f 1 | sort -u \
+        >"$WORK/exported"
+    [ "$(wc -l <"$WORK/declared")" -gt 50 ] || die "hardly any function is declared in $*"
     diff -u --label "declared in $*" --label "exported by $library" "$WORK/declared" \
         "$WORK/exported" || die "$library does not export what its headers declare"
     if grep -vE "^($prefixes)_" "$WORK/exported"; then
@@ -71,8 +74,11 @@ check_exports() {
     echo "$library: $(wc -l <"$WORK/exported") functions"
 }
 
-check_exports libquire-memsys.so 'gmm|mm|pgm|mem' memsys
-if [ -e "$LIBDIR/libquire.so" ]; then
-    read -ra flags <<<"$(pkg-config --cflags quire)"
-    check_exports libquire.so 'gmm|mm|pgm|mem|emu|dev' memsys emu devices
-fi
+for package in "$@"; do
+    read -ra flags <<<"$(pkg-config --cflags "$package")"
+    case $package in
+    quire-memsys) check_exports libquire-memsys.so 'gmm|mm|pgm|mem' memsys ;;
+    quire) check_exports libquire.so 'gmm|mm|pgm|mem|emu|dev' memsys emu devices ;;
+    *) die "nothing is known of package $package" ;;
+    esac
+done
