@@ -18,6 +18,7 @@ struct FeOutput {
     int fd;
     char *name;
     int host_error; /* errno of the first failed write, or 0 */
+    bool mid_line;
     size_t len;
     uint8_t buffer[BUFFER_SIZE];
 };
@@ -79,6 +80,9 @@ void fe_output_sink(void *user, const uint8_t *bytes, size_t len)
     FeOutput *output = user;
     bool line_ends = memchr(bytes, '\n', len) != NULL;
 
+    if (len > 0) {
+        output->mid_line = bytes[len - 1] != '\n';
+    }
     while (len > 0 && output->host_error == 0) {
         size_t n = MIN(len, BUFFER_SIZE - output->len);
 
@@ -93,6 +97,16 @@ void fe_output_sink(void *user, const uint8_t *bytes, size_t len)
     if (line_ends) {
         fe_output_flush(output);
     }
+}
+
+bool fe_output_is_mid_line(const FeOutput *output)
+{
+    return output->mid_line;
+}
+
+bool fe_output_is_terminal(const FeOutput *output)
+{
+    return isatty(output->fd) != 0;
 }
 
 char *fe_output_describe_error(const FeOutput *output)

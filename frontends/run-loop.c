@@ -12,9 +12,6 @@
 #include "signals.h"
 #include "terminal.h"
 
-#include <signal.h>
-#include <string.h>
-
 #define KEYS_NS (EMU_NS_PER_SECOND / 100)
 
 static void end(FeOutcome *outcome, int status, bool show_state, char *reason)
@@ -42,7 +39,7 @@ static bool end_from_outside(const FeRunLoop *loop, FeOutcome *outcome)
     int number = fe_signals_caught();
 
     if (number != 0) {
-        end(outcome, 128 + number, false, g_strdup_printf("by signal %s", g_strsignal(number)));
+        end(outcome, 128 + number, false, g_strdup_printf("by %s", fe_signals_name(number)));
         return true;
     }
     if (fe_signals_timed_out()) {

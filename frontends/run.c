@@ -195,6 +195,19 @@ static void tell(Run *run, FeOutcome *outcome, uint64_t wall_ns)
     fe_say("stopped: %s", outcome->reason);
 }
 
+/* Where both are the same screen, our words start on a line of their own. */
+static void end_console_line(const Run *run)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(run->consoles); i++) {
+        const FeOutput *output = run->consoles[i];
+
+        if (output != NULL && fe_output_is_mid_line(output) && fe_output_is_terminal(output) &&
+            isatty(STDERR_FILENO)) {
+            fe_say_text("\n");
+        }
+    }
+}
+
 static int perform(Run *run)
 {
     FeRunLoop loop = { run->guest, run->watch, { run->consoles[0], run->consoles[1] } };
@@ -207,6 +220,7 @@ static int perform(Run *run)
     }
     fe_run_loop(&loop, &outcome);
     fe_terminal_restore();
+    end_console_line(run);
     tell(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
     fe_signals_stop();
     g_free(outcome.reason);

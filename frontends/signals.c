@@ -22,7 +22,14 @@ static volatile sig_atomic_t caught;
 static int64_t deadline_us; /* of g_get_monotonic_time(); 0: none */
 static volatile sig_atomic_t n_interrupts;
 
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+static const struct {
+    int number;
+    const char *name;
+} ending[] = {
+    { SIGINT, "SIGINT (Ctrl-C)" },
+    { SIGTERM, "SIGTERM" },
+    { SIGHUP, "SIGHUP" },
+};
 
 static void on_signal(int number)
 {
@@ -70,7 +77,7 @@ void fe_signals_start(EmuMachine *machine, uint64_t timeout_ns)
     running = machine;
     install(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < G_N_ELEMENTS(ending); i++) {
-        install(ending[i], on_signal);
+        install(ending[i].number, on_signal);
     }
     start_timer(timeout_ns);
 }
@@ -82,13 +89,23 @@ void fe_signals_stop(void)
     setitimer(ITIMER_REAL, &off, NULL);
     running = NULL;
     for (unsigned i = 0; i < G_N_ELEMENTS(ending); i++) {
-        install(ending[i], SIG_DFL);
+        install(ending[i].number, SIG_DFL);
     }
 }
 
 int fe_signals_caught(void)
 {
     return caught;
+}
+
+const char *fe_signals_name(int number)
+{
+    unsigned i = 0;
+
+    while (i + 1 < G_N_ELEMENTS(ending) && ending[i].number != number) {
+        i++;
+    }
+    return ending[i].name;
 }
 
 bool fe_signals_timed_out(void)

@@ -24,6 +24,9 @@ void fe_signals_stop(void);
 
 /* The first signal of those that end a run, or 0. */
 int fe_signals_caught(void);
+
+/* "SIGINT (Ctrl-C)", of a signal that fe_signals_caught() gave. */
+const char *fe_signals_name(int number);
 bool fe_signals_timed_out(void);
 
 /* Either of the two. */

@@ -87,6 +87,7 @@ firmware flood BA F8 03 B0 41 EE EB FD
 firmware halt $hi FA F4 EB FD
 firmware triple 0F 01 1E 00 00 CC EB FE
 firmware nowhere EA 00 00 00 A0
+firmware idle FB F4 EB FD
 firmware reset $hi BA F9 0C B0 06 EE EB FE
 firmware kbc-reset $hi B0 FE E6 64 EB FE
 firmware power-off $hi 66 B8 40 0B 00 80 BA F8 0C 66 EF 66 B8 01 06 00 00 BA FC 0C 66 EF \
@@ -117,7 +118,7 @@ says EIP
 ends 4 '*' --bios "$tmp/halt"
 prints Hi
 ends 4 '*' --bios "$tmp/nowhere"
-says A0000
+says '0xa0000'
 ends 4 '*before --until was seen' --bios "$tmp/power-off" --until nothing
 ends 4 '*before --until was seen' --bios "$tmp/reset" --until nothing
 ends 1 '*' --bios "$tmp/hi" --serial null
@@ -148,6 +149,10 @@ ends 0 'text:H seen on serial0' --bios "$tmp/loop" --until nothing --until H --u
 ends 6 'limit: --max-time 0.1' --bios "$tmp/loop" --max-time 0.1
 ends 6 'limit: --timeout 0.3' --bios "$tmp/loop" --timeout 0.3
 ends 6 'limit: --timeout 0.3' --bios "$tmp/flood" --timeout 0.3
+ends 6 'limit: --timeout 0.3' --bios "$tmp/loop" --clock host --timeout 0.3
+ends 4 'halted for good*' --bios "$tmp/idle"
+ends 6 'limit: --max-time 3000' --bios "$tmp/idle" --max-time 3000
+ends 6 'limit: --timeout 0.3' --bios "$tmp/idle" --clock host --max-time 100 --timeout 0.3
 ends 6 'limit: --timeout 0.3' --bios "$tmp/reset" --on-reset continue --timeout 0.3
 check "--on-reset continue goes on" test "$(head -c 4 "$tmp/out")" = HiHi
 
@@ -155,6 +160,7 @@ check "--on-reset continue goes on" test "$(head -c 4 "$tmp/out")" = HiHi
 signalled() {
     local pid status
     n=$((n + 1))
+    : >"$tmp/out" # what is waited for below must be this run's
     "$quire" run --bios "$tmp/loop" --timeout 30 >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$!
     until [ -s "$tmp/out" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
@@ -163,7 +169,7 @@ signalled() {
     status=$?
     [ $status = "$2" ] || fail "SIG$1: wanted status $2, got $status"
     says 'quire: time: '
-    says 'quire: stopped: by signal'
+    says "quire: stopped: by SIG$1"
 }
 # Without a line end "Hi" waits in a buffer until a slice ends; that is soon.
 signalled TERM 143
