@@ -78,7 +78,7 @@ for package in "$@"; do
     read -ra flags <<<"$(pkg-config --cflags "$package")"
     case $package in
     quire-memsys) check_exports libquire-memsys.so 'gmm|mm|pgm|mem' memsys ;;
-    quire) check_exports libquire.so 'gmm|mm|pgm|mem|emu|dev' memsys emu devices ;;
+    quire) check_exports libquire.so 'gmm|mm|pgm|mem|emu|x86|dev' memsys emu devices ;;
     *) die "nothing is known of package $package" ;;
     esac
 done

@@ -29,6 +29,7 @@ START_TEST(run_is_consecutive_aligned_and_zero)
     memset(gmm_arena(gmm) + run * MEM_PAGE_SIZE, 0xff, 2 * MEM_CHUNK_SIZE);
     ck_assert_int_eq(gmm_vm_free_run(vm, run, 2 * MEM_CHUNK_PAGES + 1), MEM_OK);
     ck_assert_uint_eq(stats().n_chunks, 1);
+    ck_assert_uint_eq(stats().n_freed_chunks, 3);
     check_sound();
 
     PageId again;
