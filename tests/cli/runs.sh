@@ -218,5 +218,29 @@ says '00f4'
 ends 7 '*' --bios "$tmp/exit3" "--trace=pio:$tmp/trace"
 check "trace goes to its file" grep -qi 'f4' "$tmp/trace"
 
+# --- a run repeats exactly, cut by guest time (stdin may still say something), by wall time, or hardly at all
+mkfifo "$tmp/silent"
+exec 9<>"$tmp/silent"
+# repeats NAME ARG...: SeaBIOS from power-on to its end; what the guest can see goes to $tmp/NAME
+repeats() {
+    local name=$1
+    shift
+    ends 0 '*' "--stats=$tmp/json" "$@"
+    { cat "$tmp/out"
+        grep -E '"/(CPU/(Bytes|Interr|Except|Halts)|Bus/|PGM/(ROM|MMIO|Page/c)|Run/Guest)' "$tmp/json"
+    } >"$tmp/$name"
+}
+repeats plain
+check "SeaBIOS speaks" grep -q 'Booting from Hard Disk' "$tmp/plain"
+check "SeaBIOS shadows itself" grep -Eq 'ROM/SwitchedPages" : [1-9]' "$tmp/plain"
+repeats again
+check "a second run is the same" cmp "$tmp/plain" "$tmp/again"
+input=$tmp/silent
+repeats cut
+input=/dev/null
+check "a run cut by guest time is the same" cmp "$tmp/plain" "$tmp/cut"
+repeats watched --max-time 100 "--trace=all:$tmp/all" --timeout 50 --map
+check "a traced run is the same" cmp "$tmp/plain" "$tmp/watched"
+
 echo "$n checks, $n_failed failures"
 [ $n_failed = 0 ]
