@@ -45,7 +45,14 @@ static void *reserve(size_t len)
 
 static void *map_zeros(size_t len)
 {
-    return map_anonymous(len, PROT_READ | PROT_WRITE);
+    void *addr = map_anonymous(len, PROT_READ | PROT_WRITE);
+
+    if (addr != NULL) {
+        /* Tables touched here and there: huge pages would make each touch cost 2 MiB. Only advice,
+         * and refused by a kernel without huge pages: nothing depends on it. */
+        (void)madvise(addr, len, MADV_NOHUGEPAGE);
+    }
+    return addr;
 }
 
 static bool protect(void *addr, size_t len, MemOsAccess access)
