@@ -289,6 +289,7 @@ static void start(UcCore *core)
 
     core->exit = UC_EXIT_NONE;
     core->has_error = false;
+    core->rep_left = 0;
     core->clock->in_guest = true;
 
     uc_err err = uc_emu_start(core->uc, eip, 0, 0, 0);

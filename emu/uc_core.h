@@ -94,8 +94,10 @@ struct UcCore {
     bool stepping;
     uint64_t block_address; /* linear, of the running block */
     uint64_t block_len;
-    uint64_t rep_address; /* a block known to be (not) a REP string instruction */
+    uint64_t rep_address; /* a block known to be (not) a REP string instruction, */
     bool rep_is_string;
+    uint32_t rep_mask; /* the part of ECX it counts with, */
+    uint32_t rep_left; /* and what is left of it; 0: not known */
     uint64_t n_blocks;
 
     uc_engine *uc;

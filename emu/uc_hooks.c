@@ -17,29 +17,53 @@ typedef struct UcBreakpoint {
     unsigned count;
 } UcBreakpoint;
 
-/* Is the block at the present instruction a string instruction with a REP prefix? */
-static bool is_rep_string(UcCore *core)
+/* What REP does to the present instruction. */
+typedef struct RepInsn {
+    bool is_string;
+    bool address_prefix;
+} RepInsn;
+
+static RepInsn decode_rep(UcCore *core)
 {
-    uint8_t code[4];
+    uint8_t code[6];
     unsigned n = uc_core_peek_code(core, code, sizeof(code));
+    RepInsn insn = { 0 };
     bool rep = false;
 
     for (unsigned i = 0; i < n; i++) {
-        switch (code[i]) {
-        case 0xf2:
-        case 0xf3:
+        bool prefix = (code[i] & 0xe7) == 0x26 || (code[i] >= 0x64 && code[i] <= 0x67);
+
+        if (code[i] == 0xf2 || code[i] == 0xf3) {
             rep = true;
+        } else if (prefix) {
+            insn.address_prefix |= code[i] == 0x67;
+        } else {
+            /* INS OUTS MOVS CMPS STOS LODS SCAS */
+            insn.is_string = rep && ((code[i] >= 0x6c && code[i] <= 0x6f) ||
+                                     (code[i] >= 0xa4 && code[i] <= 0xa7) ||
+                                     (code[i] >= 0xaa && code[i] <= 0xaf));
             break;
-        case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67:
-        case 0x48:
-            break;
-        default: /* INS OUTS MOVS CMPS STOS LODS SCAS */
-            return rep && ((code[i] >= 0x6c && code[i] <= 0x6f) ||
-                           (code[i] >= 0xa4 && code[i] <= 0xa7) ||
-                           (code[i] >= 0xaa && code[i] <= 0xaf));
         }
     }
-    return false;
+    return insn;
+}
+
+/* A block that begins inside the last one, at an address not looked at since code may have changed. */
+static void learn_rep(UcCore *core, uint64_t address)
+{
+    RepInsn insn = decode_rep(core);
+    X86State state;
+
+    core->rep_address = address;
+    core->rep_is_string = insn.is_string;
+    core->rep_left = 0;
+    if (insn.is_string) {
+        uc_core_read_state(core, &state);
+
+        bool wide = (state.seg[X86_CS].attr & (X86_SEG_DB | X86_SEG_L)) != 0;
+
+        core->rep_mask = wide != insn.address_prefix ? UINT32_MAX : 0xffff;
+    }
 }
 
 /*
@@ -60,30 +84,18 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
         return false;
     }
     if (address != core->rep_address) {
-        core->rep_address = address;
-        core->rep_is_string = is_rep_string(core);
+        learn_rep(core, address);
     }
     if (!core->rep_is_string) {
         return false;
     }
-    uint64_t count = uc_core_reg(core, UC_X86_REG_ECX);
-    X86State state;
-
-    if ((count & 0xffff) != 0) {
+    /* Each iteration counts CX down by one: it is read when it should be zero, or when not known. */
+    if (core->block_address == address && core->rep_left > 1) {
+        core->rep_left--;
         return false;
     }
-    /* CX or ECX? Rare enough to look at the segment and the prefix. */
-    uint8_t code[4];
-    unsigned n = uc_core_peek_code(core, code, sizeof(code));
-    bool prefix = false;
-
-    for (unsigned i = 0; i < n && i + 1 < size; i++) {
-        prefix |= code[i] == 0x67;
-    }
-    uc_core_read_state(core, &state);
-    bool wide = (state.seg[X86_CS].attr & (X86_SEG_DB | X86_SEG_L)) != 0;
-
-    return wide != prefix ? count == 0 : true;
+    core->rep_left = (uint32_t)uc_core_reg(core, UC_X86_REG_ECX) & core->rep_mask;
+    return core->rep_left == 0;
 }
 
 /* A loop to itself seen before: the common case of a block that begins inside the last one. */
