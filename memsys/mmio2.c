@@ -17,6 +17,13 @@ static uint64_t n_dirty_words(const PgmMmio2 *mmio2)
     return (mmio2->range.n_pages + 63) / 64;
 }
 
+static void free_dirty(Pgm *pgm, PgmMmio2 *mmio2)
+{
+    if (mmio2->dirty) {
+        pgm->os->free(mmio2->dirty);
+    }
+}
+
 static MemStatus take_run(PgmMmio2 *mmio2, GError **error)
 {
     PgmRange *range = &mmio2->range;
@@ -65,7 +72,8 @@ PgmMmio2 *pgm_mmio2_new(Pgm *pgm, const char *owner, unsigned region, uint64_t l
     }
     mmio2->region = region;
     mmio2->can_track = track_dirty;
-    mmio2->dirty = track_dirty ? g_try_malloc0(n_dirty_words(mmio2) * sizeof(uint64_t)) : NULL;
+    mmio2->dirty =
+        track_dirty ? pgm->os->try_alloc0(n_dirty_words(mmio2) * sizeof(uint64_t)) : NULL;
     if (track_dirty && !mmio2->dirty) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY, "MMIO2 \"%s\": no host memory",
                     mmio2->range.description);
@@ -74,7 +82,7 @@ PgmMmio2 *pgm_mmio2_new(Pgm *pgm, const char *owner, unsigned region, uint64_t l
     }
     if (take_run(mmio2, error) != MEM_OK) {
         pgm_range_clear(&mmio2->range);
-        g_free(mmio2->dirty);
+        free_dirty(pgm, mmio2);
         return NULL;
     }
     mmio2->aliases = g_array_new(FALSE, FALSE, sizeof(PgmAlias));
@@ -100,7 +108,7 @@ void pgm_mmio2_destroy(PgmRange *range)
     g_assert(status == MEM_OK);
     pgm_range_clear(range);
     g_array_unref(mmio2->aliases);
-    g_free(mmio2->dirty);
+    free_dirty(pgm, mmio2);
     g_free(mmio2);
 }
 

@@ -2,9 +2,8 @@
 /*
  * A machine's memory as a whole: beginning, end, RAM ranges.
  */
+#include "memsys/gmm-internal.h"
 #include "memsys/pgm-internal.h"
-
-#include <string.h>
 
 static bool is_power_of_two(unsigned n)
 {
@@ -38,7 +37,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
 
     pgm->gmm = gmm;
     pgm->arena = gmm_arena(gmm);
-    pgm->os = mem_os_host();
+    pgm->os = gmm->os;
     pgm->name = g_strdup(config->name ? config->name : "machine");
     pgm->ranges = g_ptr_array_new();
     pgm->cpus = g_ptr_array_new();

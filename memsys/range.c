@@ -17,8 +17,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define HEAP_RECORDS_MAX (UINT64_C(128) << 10) /* bytes; larger arrays get a mapping of their own \
-                                                */
+#define HEAP_RECORDS_MAX                                                     \
+    (UINT64_C(128) << 10) /* bytes; larger arrays get a mapping of their own \
+                           */
 
 /* ---- records */
 
@@ -304,7 +305,8 @@ MemStatus pgm_range_check(const PgmRange *range, GPhys start, GError **error)
         there->first > start || there->last < last) {
         /* What lies beneath an overlay is fine by itself: name what is really in the way. */
         if (range->kind != PGM_RANGE_RAM && there->range->kind == PGM_RANGE_RAM &&
-            at + 1 < table->n && table->spans[at + 1].first <= last) {
+            at + 1 < table->n && table->spans[at + 1].first <= last &&
+            table->spans[at + 1].range->kind != PGM_RANGE_RAM) {
             there++;
         }
         report_conflict(range, start, len, there, error);

@@ -88,10 +88,15 @@ static MemStatus take_pages(PgmRom *rom, GError **error)
 
 static void rom_clear(PgmRom *rom)
 {
+    const MemOs *os = rom->range.pgm->os;
+    void *parts[] = { rom->shadow, rom->prot, rom->image };
+
     pgm_range_clear(&rom->range);
-    g_free(rom->shadow);
-    g_free(rom->prot);
-    g_free(rom->image);
+    for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (parts[i]) {
+            os->free(parts[i]);
+        }
+    }
     g_free(rom);
 }
 
@@ -109,9 +114,9 @@ static PgmRom *rom_prepare(Pgm *pgm, uint64_t len, const void *image, uint64_t i
     }
     uint64_t n = rom->range.n_pages;
 
-    rom->image = g_try_malloc(len);
-    rom->prot = g_try_malloc0(n);
-    rom->shadow = (flags & PGM_ROM_FLAG_SHADOWED) ? g_try_new0(PgmPage, n) : NULL;
+    rom->image = pgm->os->try_alloc0(len);
+    rom->prot = pgm->os->try_alloc0(n);
+    rom->shadow = (flags & PGM_ROM_FLAG_SHADOWED) ? pgm->os->try_alloc0(n * sizeof(PgmPage)) : NULL;
     if (!rom->image || !rom->prot || ((flags & PGM_ROM_FLAG_SHADOWED) && !rom->shadow)) {
         *ret_status = MEM_ERR_HOST_MEMORY;
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
