@@ -45,6 +45,11 @@ pages: 3999 zero, 1 private
 END
 diff -u "$WORK/wanted" "$WORK/said" || die "the example says something else"
 
+# The README shows that very program.
+sed -n '/^```c$/,/^```$/{/^```/d;p}' "$SOURCE/README.md" >"$WORK/shown"
+sed -n '/^#include/,$p' "$SOURCE/tests/examples/embed.c" | diff -u "$WORK/shown" - ||
+    die "the C of README.md and tests/examples/embed.c differ"
+
 # ---- exports
 # declared FOLDER...: functions that the headers in these folders declare and a library must define.
 declared() {
