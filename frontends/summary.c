@@ -21,9 +21,9 @@ static void print_memory(const FeCounters *c, GString *text)
 
     g_string_append_printf(text,
                            "quire: pages: %" U ": %" U " private, %" U " zero, %" U " shared, %" U
-                           " MMIO; %" U " written, %" U " executed\n",
+                           " MMIO; %" U " executed\n",
                            pages->all, pages->private_pages, pages->zero, pages->shared,
-                           pages->pure_mmio, pages->written, c->pgm.code_pages);
+                           pages->pure_mmio, c->pgm.code_pages);
     g_string_append_printf(text,
                            "quire: TLB: Unicorn's %" U " fills, %" U " flushes; page map %" U
                            " fills; ranges %" U " hits, %" U " misses\n",

@@ -101,6 +101,22 @@ firmware ram C6 06 00 05 5A B0 00 E6 F4 EB FE
 firmware far EA 00 10 00 00
 bytes $hi $exit0 >"$tmp/loaded"
 
+# An ELF kernel at 1M: main says 'K', done exits. Headers, code, names, symbols, sections.
+{
+    bytes 7F 45 4C 46 01 01 01 00 00 00 00 00 00 00 00 00
+    le32 0x00030002 1 0x100000 52 180 0 0x00200034 0x00280001 0x00020003
+    le32 1 84 0x100000 0x100000 32 32 5 1
+    bytes 66 BA F8 03 B0 4B EE B0 00 E6 F4 EB FE
+    head -c 19 /dev/zero
+    printf '\0main\0done\0\0\0\0\0\0'
+    le32 0 0 0 0
+    le32 1 0x100000 7 0xFFF10012
+    le32 6 0x100007 6 0xFFF10012
+    le32 0 0 0 0 0 0 0 0 0 0
+    le32 0 2 0 0 132 48 2 1 4 16
+    le32 0 3 0 0 116 16 0 0 1 0
+} >"$tmp/kernel.elf"
+
 # --- consoles and statuses
 ends 1 '*' --bios "$tmp/hi"
 prints Hi
@@ -144,6 +160,18 @@ ends 0 'port:80 reached' --bios "$tmp/port" --until port:80
 ends 0 'port:80=55 reached' --bios "$tmp/port" --until port:80=55
 ends 1 '*' --bios "$tmp/port" --until port:80=77
 ends 0 'text:H seen on serial0' --bios "$tmp/loop" --until nothing --until H --until time:1
+
+# --- kernels
+ends 1 '*' --kernel "$tmp/kernel.elf"
+prints K
+ends 0 'sym:done reached' --kernel "$tmp/kernel.elf" --until sym:done
+prints K
+ends 0 'sym:main reached' --kernel "$tmp/kernel.elf" --until sym:main
+prints ''
+n=$((n + 1))
+"$quire" run --kernel "$tmp/kernel.elf" --until sym:gone >"$tmp/out" 2>"$tmp/err"
+[ $? = 2 ] || fail "a symbol that is not there"
+says 'quire: --until sym:gone: the kernel has no such symbol'
 
 # --- limits and signals
 ends 6 'limit: --max-time 0.1' --bios "$tmp/loop" --max-time 0.1
@@ -227,7 +255,7 @@ repeats() {
     shift
     ends 0 '*' "--stats=$tmp/json" "$@"
     { cat "$tmp/out"
-        grep -E '"/(CPU/(Bytes|Interr|Except|Halts)|Bus/|PGM/(ROM|MMIO|Page/c)|Run/Guest)' "$tmp/json"
+        grep -E '"/(CPU/(Bytes|Interr|Except|Halts)|Bus/|PGM/(ROM|MMIO|Page/c(All|Private|Zero|Shared))|Run/Guest)' "$tmp/json"
     } >"$tmp/$name"
 }
 repeats plain

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the words of `quire run` become: defaults, both ways to give a value, what repeats. What is
+ * refused is in tests/cli/bad-input.sh.
+ */
+#include "emu/trace.h"
+#include "frontends/run-options.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* @line is split at spaces, as a shell would. */
+static FeRunOptions *parse(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    GError *error = NULL;
+    FeRunOptions *options = fe_run_options_new(words, &error);
+
+    ck_assert_msg(options != NULL, "%s: %s", line, error ? error->message : "");
+    return options;
+}
+
+START_TEST(defaults_are_as_documented)
+{
+    g_autoptr(FeRunOptions) options = parse("");
+
+    ck_assert_int_eq(options->asked, FE_ASKED_RUN);
+    ck_assert_uint_eq(options->memory, UINT64_C(128) << 20);
+    ck_assert_uint_eq(options->ram_hole, 0);
+    ck_assert(!options->no_overcommit);
+    ck_assert_ptr_null(options->cpu);
+    ck_assert_ptr_null(options->bios);
+    ck_assert_ptr_null(options->kernel);
+    ck_assert_uint_eq(options->drives->len + options->loads->len + options->dumps->len, 0);
+    ck_assert_uint_eq(options->until->len, 0);
+    ck_assert_int_eq(options->serial.kind, FE_SINK_STDIO);
+    ck_assert_int_eq(options->debugcon.kind, FE_SINK_NULL);
+    ck_assert_uint_eq(options->timeout_ns, 0);
+    ck_assert_uint_eq(options->max_time_ns, EMU_CLOCK_NEVER);
+    ck_assert_int_eq(options->clock, EMU_CLOCK_VIRTUAL);
+    ck_assert_int_eq(options->rtc_seconds, 946684800);
+    ck_assert(!options->reset_continues);
+    ck_assert(!options->map && !options->stats && !options->quiet);
+    ck_assert_uint_eq(options->trace_classes, 0);
+}
+END_TEST
+
+static const char *const spellings[] = {
+    "--memory 64M --ram-hole 1G --bios b --clock host --timeout 1.5 --max-time 2 --on-reset "
+    "continue",
+    "--memory=64M --ram-hole=1G --bios=b --clock=host --timeout=1.5 --max-time=2 "
+    "--on-reset=continue",
+    "--on-reset continue --max-time=2 --timeout 1.5 --clock=host --bios b --ram-hole=1G --memory "
+    "64M",
+};
+
+START_TEST(values_come_behind_space_or_equals_in_any_order)
+{
+    g_autoptr(FeRunOptions) options = parse(spellings[_i]);
+
+    ck_assert_uint_eq(options->memory, UINT64_C(64) << 20);
+    ck_assert_uint_eq(options->ram_hole, UINT64_C(1) << 30);
+    ck_assert_str_eq(options->bios, "b");
+    ck_assert_int_eq(options->clock, EMU_CLOCK_HOST);
+    ck_assert_uint_eq(options->timeout_ns, UINT64_C(1500000000));
+    ck_assert_uint_eq(options->max_time_ns, UINT64_C(2000000000));
+    ck_assert(options->reset_continues);
+}
+END_TEST
+
+START_TEST(what_repeats_keeps_its_order)
+{
+    g_autoptr(FeRunOptions) options =
+        parse("--drive a --drive b,rw --load c@1000 --load d@0x2000 --dump e@0+4K --dump f@10-20 "
+              "--until one --until time:2");
+
+    ck_assert_uint_eq(options->drives->len, 2);
+    ck_assert_str_eq(g_array_index(options->drives, FeDrive, 0).path, "a");
+    ck_assert(!g_array_index(options->drives, FeDrive, 0).writable);
+    ck_assert_str_eq(g_array_index(options->drives, FeDrive, 1).path, "b");
+    ck_assert(g_array_index(options->drives, FeDrive, 1).writable);
+    ck_assert_uint_eq(g_array_index(options->loads, FeLoad, 0).address, 0x1000);
+    ck_assert_str_eq(g_array_index(options->loads, FeLoad, 1).path, "d");
+    ck_assert_uint_eq(g_array_index(options->loads, FeLoad, 1).address, 0x2000);
+    ck_assert_uint_eq(g_array_index(options->dumps, FeDump, 0).range.len, 4096);
+    ck_assert_uint_eq(g_array_index(options->dumps, FeDump, 1).range.start, 0x10);
+    ck_assert_uint_eq(g_array_index(options->dumps, FeDump, 1).range.len, 0x10);
+    ck_assert_uint_eq(options->until->len, 2);
+    ck_assert_int_eq(((FeMoment *)g_ptr_array_index(options->until, 0))->kind, FE_MOMENT_TEXT);
+    ck_assert_int_eq(((FeMoment *)g_ptr_array_index(options->until, 1))->kind, FE_MOMENT_TIME);
+}
+END_TEST
+
+START_TEST(stats_takes_its_file_only_behind_equals)
+{
+    g_autoptr(FeRunOptions) text = parse("--stats --map");
+    g_autoptr(FeRunOptions) file = parse("--stats=a.json");
+
+    ck_assert(text->stats && text->map);
+    ck_assert_ptr_null(text->stats_path);
+    ck_assert(file->stats && !file->map);
+    ck_assert_str_eq(file->stats_path, "a.json");
+}
+END_TEST
+
+START_TEST(trace_has_classes_and_perhaps_a_file)
+{
+    g_autoptr(FeRunOptions) plain = parse("--trace mmio,irq");
+    g_autoptr(FeRunOptions) file = parse("--trace=rom:dir/a:b");
+
+    ck_assert_uint_eq(plain->trace_classes, EMU_TRACE_MMIO | EMU_TRACE_IRQ);
+    ck_assert_ptr_null(plain->trace_path);
+    ck_assert_uint_eq(file->trace_classes, EMU_TRACE_ROM);
+    ck_assert_str_eq(file->trace_path, "dir/a:b");
+}
+END_TEST
+
+START_TEST(consoles_go_where_they_are_told)
+{
+    g_autoptr(FeRunOptions) swapped = parse("--serial file:a:b --debugcon stdio");
+    g_autoptr(FeRunOptions) silent = parse("--serial null --debugcon null");
+
+    ck_assert_int_eq(swapped->serial.kind, FE_SINK_FILE);
+    ck_assert_str_eq(swapped->serial.path, "a:b");
+    ck_assert_int_eq(swapped->debugcon.kind, FE_SINK_STDIO);
+    ck_assert_int_eq(silent->serial.kind, FE_SINK_NULL);
+    ck_assert_int_eq(silent->debugcon.kind, FE_SINK_NULL);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    FeAsked asked;
+} questions[] = {
+    { "--help", FE_ASKED_HELP },
+    { "--memory 1M --help", FE_ASKED_HELP },
+    { "--version", FE_ASKED_VERSION },
+    { "--cpu help", FE_ASKED_CPUS },
+    { "--machine help", FE_ASKED_MACHINES },
+    { "--machine pc", FE_ASKED_RUN },
+};
+
+START_TEST(questions_are_told_from_runs)
+{
+    g_autoptr(FeRunOptions) options = parse(questions[_i].line);
+
+    ck_assert_int_eq(options->asked, questions[_i].asked);
+}
+END_TEST
+
+START_TEST(append_may_hold_anything_behind_equals)
+{
+    char *words[] = { (char *)"--kernel", (char *)"k", (char *)"--append=--x a=b", NULL };
+    g_autoptr(FeRunOptions) options = fe_run_options_new(words, NULL);
+
+    ck_assert_ptr_nonnull(options);
+    ck_assert_str_eq(options->append, "--x a=b");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run-options");
+    TCase *all = tcase_create("all");
+
+    tcase_add_test(all, defaults_are_as_documented);
+    tcase_add_loop_test(all, values_come_behind_space_or_equals_in_any_order, 0,
+                        G_N_ELEMENTS(spellings));
+    tcase_add_test(all, what_repeats_keeps_its_order);
+    tcase_add_test(all, stats_takes_its_file_only_behind_equals);
+    tcase_add_test(all, trace_has_classes_and_perhaps_a_file);
+    tcase_add_test(all, consoles_go_where_they_are_told);
+    tcase_add_loop_test(all, questions_are_told_from_runs, 0, G_N_ELEMENTS(questions));
+    tcase_add_test(all, append_may_hold_anything_behind_equals);
+    suite_add_tcase(suite, all);
+
+    SRunner *runner = srunner_create(suite);
+
+    srunner_run_all(runner, CK_NORMAL);
+
+    int n_failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
