@@ -39,12 +39,12 @@
 /* What a large page's entry keeps below its frame: flags and, at bit 12, PAT. */
 #define LARGE_LOW_BITS UINT64_C(0x1fff)
 
-/* Bits low to high - 1, for 0 <= low <= high <= 64. */
+/* Bits low to high - 1, for 0 <= low <= high <= 64, low < 64. */
 static uint64_t bits(unsigned low, unsigned high)
 {
     uint64_t below_high = high >= 64 ? UINT64_MAX : (UINT64_C(1) << high) - 1;
 
-    return low >= 64 ? 0 : below_high & ~((UINT64_C(1) << low) - 1);
+    return below_high & ~((UINT64_C(1) << low) - 1);
 }
 
 /* A walk under way: the request, the rules that hold for it, and the rights of the path so far. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the loaders share. */
+#pragma once
+
+#include "emu/loader.h"
+
+/* Kernels, initial RAM disks, ELF files: more than any machine of ours would take. */
+#define EMU_LOADER_MAX_FILE (UINT64_C(4) << 30)
+
+/* Whether every byte of [@start, @start + @len) is RAM that a guest sees there. @len > 0. */
+bool emu_loader_is_ram(EmuMachine *machine, GPhys start, uint64_t len);
+
+/* Writes to RAM; the error names @what. The range must have been checked. */
+bool emu_loader_write(EmuMachine *machine, GPhys start, const void *bytes, uint64_t len,
+                      const char *what, GError **error);
+
+/* Adds a copy of @name. */
+void emu_symbols_add(EmuSymbols *symbols, const char *name, GVirt address, uint64_t len);
