@@ -9,6 +9,7 @@
 
 #include "memsys/access.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { FLAT_CODE = 0x10, FLAT_DATA = 0x18 };

@@ -8,6 +8,7 @@
 
 #include "memsys/access.h"
 
+#include <inttypes.h>
 #include <gelf.h>
 #include <string.h>
 

@@ -12,6 +12,7 @@
  */
 #include "emu/loader-internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define PARAMS_AT 0x10000

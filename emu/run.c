@@ -11,6 +11,7 @@
 
 #include "memsys/access.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define EFLAGS_IF 0x200u

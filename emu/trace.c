@@ -8,6 +8,7 @@
 
 #include "emu/ports-internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const struct {

@@ -11,6 +11,7 @@
 
 #include "memsys/access.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -351,6 +352,7 @@ static void mend_pushed_flags(UcCore *core)
 UcExit uc_core_step(UcCore *core)
 {
     uint64_t flags = uc_core_reg(core, UC_X86_REG_EFLAGS);
+    uint64_t dr6 = uc_core_reg(core, UC_X86_REG_DR6);
     bool guest_tf = (flags & EFLAGS_TF) != 0;
     uint8_t code[15];
     FlagUse use = flag_use(code, uc_core_peek_code(core, code, sizeof(code)));
@@ -368,7 +370,9 @@ UcExit uc_core_step(UcCore *core)
 
     if (stepped && !guest_tf) {
         core->exit = UC_EXIT_STEPPED;
-        uc_core_set_reg(core, UC_X86_REG_DR6, uc_core_reg(core, UC_X86_REG_DR6) & ~0x4000ull);
+        /* BS stays as the guest had it; MOV to DR6 of its own is kept. */
+        uc_core_set_reg(core, UC_X86_REG_DR6,
+                        (uc_core_reg(core, UC_X86_REG_DR6) & ~DR6_BS) | bs);
         if (use == FLAGS_STORED) {
             mend_pushed_flags(core);
         }
