@@ -46,6 +46,7 @@ END
 diff -u "$WORK/wanted" "$WORK/said" || die "the example says something else"
 
 # The README shows that very program.
+# shellcheck disable=SC2016 # these are Markdown's backquotes
 sed -n '/^```c$/,/^```$/{/^```/d;p}' "$SOURCE/README.md" >"$WORK/shown"
 sed -n '/^#include/,$p' "$SOURCE/tests/examples/embed.c" | diff -u "$WORK/shown" - ||
     die "the C of README.md and tests/examples/embed.c differ"
