@@ -83,6 +83,19 @@ static void flat_set_bit(uint64_t address, int n)
 
 typedef enum NaiveMode { NAIVE_OFF, NAIVE_32BIT, NAIVE_PAE, NAIVE_4LEVEL, NAIVE_N_MODES } NaiveMode;
 
+/* What the walk read, from the root down. */
+static struct {
+    uint64_t at, entry;
+} naive_log[4];
+static int naive_log_len;
+
+static void naive_note(uint64_t at, uint64_t entry)
+{
+    naive_log[naive_log_len].at = at;
+    naive_log[naive_log_len].entry = entry;
+    naive_log_len++;
+}
+
 typedef struct Naive {
     X86WalkResult result;
     uint64_t gpa;
@@ -215,6 +228,7 @@ static Naive naive_32bit(const X86PagingRegs *r, uint64_t la, MemAccess access, 
     uint64_t pde = flat_read(pde_at, 4);
     NaivePath path = { bit(pde, 1), bit(pde, 2), false };
 
+    naive_note(pde_at, pde);
     if (!bit(pde, 0)) {
         return naive_fault(r, access, flags, false, false, 1);
     }
@@ -238,6 +252,7 @@ static Naive naive_32bit(const X86PagingRegs *r, uint64_t la, MemAccess access, 
     uint64_t pte_at = field(pde, 31, 12) * 4096 + field(la, 21, 12) * 4;
     uint64_t pte = flat_read(pte_at, 4);
 
+    naive_note(pte_at, pte);
     if (!bit(pte, 0)) {
         return naive_fault(r, access, flags, false, false, 2);
     }
@@ -263,6 +278,7 @@ static Naive naive_entry64(const X86PagingRegs *r, bool pae, uint64_t table, uin
     bool rsvd = naive_any(entry, pae ? 62 : 51, r->maxphyaddr);
 
     n_tables++;
+    naive_note(at, entry);
     if (!bit(entry, 0)) {
         return naive_fault(r, access, flags, false, false, n_tables);
     }
@@ -300,6 +316,7 @@ static Naive naive_walk(const X86PagingRegs *r, uint64_t la, MemAccess access, u
 {
     NaivePath path = { true, true, false };
 
+    naive_log_len = 0;
     switch (naive_mode(r)) {
     case NAIVE_OFF:
         return (Naive) { .gpa = field(la, 31, 0), .page_bits = 12, .rights = 1 + 2 + 4 };
@@ -308,6 +325,7 @@ static Naive naive_walk(const X86PagingRegs *r, uint64_t la, MemAccess access, u
     case NAIVE_PAE: {
         uint64_t pdpte = r->pdpte[field(la, 31, 30)];
 
+        naive_note(field(r->cr3, 31, 5) * 32 + field(la, 31, 30) * 8, pdpte);
         if (!bit(pdpte, 0)) {
             return naive_fault(r, access, flags, false, false, 1);
         }
@@ -551,6 +569,12 @@ static const char *compare(const X86Walk *got, const Naive *want)
     }
     if (got->levels != want->n_tables) {
         return "levels";
+    }
+    for (int i = 0; i < want->n_tables; i++) {
+        if (got->level[i].entry_gpa != naive_log[i].at ||
+            got->level[i].entry != naive_log[i].entry) {
+            return "entries visited";
+        }
     }
     return check_memory();
 }

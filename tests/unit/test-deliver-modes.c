@@ -263,6 +263,28 @@ START_TEST(long_refusals_have_their_vector_and_error)
 }
 END_TEST
 
+START_TEST(long_frame_whose_end_is_missing_leaves_no_part)
+{
+    put(PML4 + 0x2008, 0, 8);        /* nothing from 2 MiB on */
+    put(PML4 + 0x2010, 0x2000e7, 8); /* 4 MiB shows what lies at 2 MiB */
+    st.gpr[X86_RSP] = 0x400018;
+    ck_assert_int_eq(deliver(event(X86_EVENT_EXTERNAL, VECTOR)), X86_DELIVER_FAULT);
+    ck_assert_uint_eq(out.vector, PF);
+    ck_assert_uint_eq(out.error, 2);
+    ck_assert_uint_eq(st.cr2, 0x3ffff8);
+    ck_assert_uint_eq(st.gpr[X86_RSP], 0x400018);
+    ck_assert_uint_eq(get(0x200008, 8), 0);
+    ck_assert_uint_eq(get(0x200000, 8), 0);
+}
+END_TEST
+
+START_TEST(long_gate_may_be_the_last_of_the_idt)
+{
+    st.idtr.limit = VECTOR * 16 + 15;
+    ck_assert_int_eq(deliver(event(X86_EVENT_EXTERNAL, VECTOR)), X86_DELIVER_OK);
+}
+END_TEST
+
 START_TEST(last_byte_of_the_ist_entry_may_be_the_last_of_the_tss)
 {
     put_gate64(VECTOR, INT64, CODE64, 3, HANDLER64);
@@ -355,6 +377,8 @@ static Suite *modes_suite(void)
     tcase_add_test(wide, long_mode_ignores_the_stack_segment_base_and_limit);
     tcase_add_loop_test(wide, long_refusals_have_their_vector_and_error, 0,
                         G_N_ELEMENTS(long_refusals));
+    tcase_add_test(wide, long_frame_whose_end_is_missing_leaves_no_part);
+    tcase_add_test(wide, long_gate_may_be_the_last_of_the_idt);
     tcase_add_test(wide, last_byte_of_the_ist_entry_may_be_the_last_of_the_tss);
     suite_add_tcase(suite, wide);
 

@@ -54,8 +54,10 @@ static const Refusal refusals[] = {
     { "gate not present, INT n", SOFTWARE, NP, IN_IDT, .patch = { { THE_GATE, GATE(15, 3, 0, CODE0, 0), 8 } } },
     { "task gate not present", EXTERNAL, NP, IN_IDT | 1, .patch = { { THE_GATE, GATE(5, 3, 0, 0xf0, 0), 8 } } },
     /* the code segment */
-    { "null selector", EXTERNAL, GP, 1, .patch = { { THE_GATE, INT32(3, 0), 8 } } },
-    { "null selector, INT n", SOFTWARE, GP, 0, .patch = { { THE_GATE, INT32(0, 0), 8 } } },
+    { "null selector, whatever descriptor 0 holds", EXTERNAL, GP, 1,
+      .patch = { { THE_GATE, INT32(3, 0), 8 }, { GDT, DESC(0, 0xfffff, 0xc09b), 8 } } },
+    { "null selector, INT n", SOFTWARE, GP, 0,
+      .patch = { { THE_GATE, INT32(0, 0), 8 }, { GDT, DESC(0, 0xfffff, 0xc09b), 8 } } },
     { "selector beyond the GDT", EXTERNAL, GP, GDT_END | 1, .patch = { { THE_GATE, INT32(GDT_END | 3, 0), 8 } } },
     { "last byte of the descriptor beyond the GDT", SOFTWARE, GP, CODE0,
       .gdt_limit = CODE0 + 6 },
@@ -77,7 +79,8 @@ static const Refusal refusals[] = {
     { "16-bit TSS too short", SOFTWARE, TS, 0xf0, .tr_limit = 4, .tr_attr = 0x83 },
     { "TR is no TSS", SOFTWARE, TS, 0xf0, .tr_attr = 0x82 },
     /* the new stack segment */
-    { "null SS", EXTERNAL, TS, 1, .patch = { { SS0, 0, 2 } } },
+    { "null SS, whatever descriptor 0 holds", EXTERNAL, TS, 1,
+      .patch = { { SS0, 0, 2 }, { GDT, DESC(0, 0xfffff, 0xc093), 8 } } },
     { "null SS with RPL", SOFTWARE, TS, 0, .patch = { { SS0, 3, 2 } } },
     { "SS beyond the GDT", EXTERNAL, TS, GDT_END | 1, .patch = { { SS0, GDT_END, 2 } } },
     { "SS with another RPL", SOFTWARE, TS, DATA0, .patch = { { SS0, DATA0 | 1, 2 } } },
@@ -146,7 +149,30 @@ static const struct {
     { 0, 0x6fef, 0, 0, STACK3 - 12 },
     { 3, 0, 0x9014, DATA_DOWN, 0x9000 },
     { 3, 0, 0x8014, DATA_DOWN16, 0x8000 },
+    { 3, 0, 0, DATA_DOWN, 0xffffffec }, /* from the very top, which no memory answers */
+    { 3, 0, 0x10000, DATA_DOWN16, 0x1ffec },
+    { 3, 0, 4, DATA16, 0xfff0 },
 };
+
+/* Limits that reach just far enough. */
+static const struct {
+    uint32_t idt_limit, gdt_limit, tr_limit, tr_attr;
+} limits[] = {
+    { VECTOR * 8 + 7, GDT_END - 1, 0x67, 0x8b },
+    { 0x7ff, DATA0 + 7, 0x67, 0x8b },
+    { 0x7ff, GDT_END - 1, 9, 0x8b },
+    { 0x7ff, GDT_END - 1, 9, 0x89 },
+    { 0x7ff, GDT_END - 1, 5, 0x83 },
+};
+
+START_TEST(limit_is_the_last_byte)
+{
+    st.idtr.limit = limits[_i].idt_limit;
+    st.gdtr.limit = limits[_i].gdt_limit;
+    set_tr(limits[_i].tr_attr == 0x83 ? TSS16 : TSS32, limits[_i].tr_limit, limits[_i].tr_attr);
+    ck_assert_int_eq(deliver(event(EXTERNAL, VECTOR)), X86_DELIVER_OK);
+}
+END_TEST
 
 START_TEST(frame_that_just_fits_is_pushed)
 {
@@ -284,15 +310,15 @@ START_TEST(stack_pointer_of_16_bits_wraps_and_keeps_its_upper_half)
 END_TEST
 
 /* Flags on the way in: what the handler gets and what its frame shows. */
-#define ALL_FLAGS 0x00054302u /* AC, RF, NT, IF, TF */
+#define ALL_FLAGS 0x00054fd7u /* AC, RF, NT, IF, TF and the arithmetic ones */
 static const struct {
     X86EventKind kind;
     unsigned vector;
     unsigned gate_type;
     uint64_t flags, pushed, after;
 } flag_rows[] = {
-    { EXTERNAL, VECTOR, 14, ALL_FLAGS, ALL_FLAGS, 0x40002 },
-    { EXTERNAL, VECTOR, 15, ALL_FLAGS, ALL_FLAGS, 0x40202 },
+    { EXTERNAL, VECTOR, 14, ALL_FLAGS, ALL_FLAGS, 0x40cd7 },
+    { EXTERNAL, VECTOR, 15, ALL_FLAGS, ALL_FLAGS, 0x40ed7 },
     { SOFTWARE, VECTOR, 14, 0x202, 0x202, 0x2 },
     { SOFTWARE, 13, 14, 0x202, 0x202, 0x2 }, /* INT 13 is no fault */
     { EXTERNAL, 14, 14, 0x202, 0x202, 0x2 },
@@ -453,6 +479,7 @@ static Suite *deliver_suite(void)
     tcase_add_loop_test(tcase, refusal_has_its_vector_and_error_and_changes_nothing, 0,
                         G_N_ELEMENTS(refusals));
     tcase_add_loop_test(tcase, frame_that_just_fits_is_pushed, 0, G_N_ELEMENTS(fits));
+    tcase_add_loop_test(tcase, limit_is_the_last_byte, 0, G_N_ELEMENTS(limits));
     tcase_add_loop_test(tcase, frame_is_exact, 0, G_N_ELEMENTS(frames));
     tcase_add_test(tcase, hidden_parts_come_from_the_descriptors);
     tcase_add_test(tcase, stack_pointer_of_16_bits_wraps_and_keeps_its_upper_half);

@@ -9,6 +9,7 @@
 #include "memsys/access.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -601,6 +602,35 @@ START_TEST(load_of_pdptes_is_all_or_nothing)
 }
 END_TEST
 
+START_TEST(pdptes_are_read_from_all_of_cr3)
+{
+    set_mode(MPAE);
+    regs.cr3 = 0x80000fe0; /* no memory there: all ones, so that reserved bits are set */
+    ck_assert(!x86_load_pdptes(&regs, cpu));
+    regs.cr3 = 0xfe0 | UINT64_C(0xdead) << 32; /* but only the low half counts */
+    ck_assert(x86_load_pdptes(&regs, cpu));
+}
+END_TEST
+
+/* The model's width is the embedder's to give: nonsense is a bug, not a guest's doing. */
+static const uint8_t bad_widths[] = { 0, 31, 53 };
+
+START_TEST(width_out_of_range_aborts_the_walk)
+{
+    set_mode(M4);
+    regs.maxphyaddr = bad_widths[_i];
+    walk(0, R, 0);
+}
+END_TEST
+
+START_TEST(width_out_of_range_aborts_the_load)
+{
+    set_mode(MPAE);
+    regs.maxphyaddr = bad_widths[_i];
+    (void)x86_load_pdptes(&regs, cpu);
+}
+END_TEST
+
 START_TEST(tables_are_read_and_marked_through_the_a20_gate)
 {
     const uint64_t entries[4] = { (T1 | 0x100000) | RW_S, DATA | 0x100000 | RW_S };
@@ -684,6 +714,11 @@ static Suite *paging_suite(void)
     tcase_add_test(tcase, model_without_nx_ignores_efer_nxe);
     tcase_add_test(tcase, pdptes_are_those_that_were_loaded);
     tcase_add_loop_test(tcase, load_of_pdptes_is_all_or_nothing, 0, G_N_ELEMENTS(pdptes));
+    tcase_add_test(tcase, pdptes_are_read_from_all_of_cr3);
+    tcase_add_loop_test_raise_signal(tcase, width_out_of_range_aborts_the_walk, SIGABRT, 0,
+                                     G_N_ELEMENTS(bad_widths));
+    tcase_add_loop_test_raise_signal(tcase, width_out_of_range_aborts_the_load, SIGABRT, 0,
+                                     G_N_ELEMENTS(bad_widths));
     tcase_add_test(tcase, tables_are_read_and_marked_through_the_a20_gate);
     tcase_add_test(tcase, walk_reports_the_tables_it_visited);
     tcase_add_test(tcase, table_outside_memory_reads_all_ones);
