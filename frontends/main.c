@@ -6,7 +6,20 @@
 #include "run.h"
 #include "say.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+
+/* A closed stdin, stdout or stderr would be given to the next file that is opened. This one fails
+ * when written to. */
+static void fill_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDONLY) != fd) {
+            _exit(FE_STATUS_USAGE);
+        }
+    }
+}
 
 static int print(void (*help)(GString *text))
 {
@@ -37,6 +50,7 @@ int main(int argc, char **argv)
     static const char *const help[] = { "help", "--help", "-h", "-help", NULL };
     static const char *const version[] = { "version", "--version", "-V", "-version", NULL };
 
+    fill_standard_files();
     if (argc < 2) {
         return print(fe_help_quire);
     }

@@ -4,6 +4,7 @@
 # stdout. Usage: bad-input.sh QUIRE
 set -u
 quire=$1
+[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 n=0

@@ -4,6 +4,7 @@
 # signals, and what is left behind. Usage: runs.sh QUIRE
 set -u
 quire=$1
+[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 n=0
@@ -213,6 +214,13 @@ n=$((n + 1))
 timeout 60 "$quire" run --bios "$tmp/flood" --timeout 20 >/dev/full 2>"$tmp/err" </dev/null
 [ $? = 2 ] || fail "a full device: wanted status 2"
 says 'stopped: cannot write stdout: No space left'
+n=$((n + 1))
+timeout 60 "$quire" run --bios "$tmp/hi" --serial "file:$tmp/serial" --debugcon stdio >&- 2>"$tmp/err" <&-
+[ $? = 1 ] && [ "$(cat "$tmp/serial")" = Hi ] || fail "closed standard files"
+n=$((n + 1))
+timeout 60 "$quire" run --bios "$tmp/flood" --timeout 20 >&- 2>"$tmp/err"
+[ $? = 2 ] || fail "a closed stdout: wanted status 2"
+says 'stopped: cannot write stdout'
 ends 2 '*' --bios "$tmp/power-off" --dump /dev/full@FFFFE000+8K
 says '--dump: cannot write /dev/full'
 

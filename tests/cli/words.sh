@@ -3,6 +3,7 @@
 # Help, versions and lists: status 0, on stdout, nothing on stderr. Usage: words.sh QUIRE
 set -u
 quire=$1
+[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 n=0
