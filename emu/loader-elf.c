@@ -8,8 +8,8 @@
 
 #include "memsys/access.h"
 
-#include <inttypes.h>
 #include <gelf.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define MAX_SEGMENTS 256
@@ -61,8 +61,14 @@ static bool check_header(ElfImage *image, GError **error)
 static bool check_segment(const ElfImage *image, EmuMachine *machine, size_t index,
                           const GElf_Phdr *segment, GError **error)
 {
-    if (segment->p_filesz > segment->p_memsz || segment->p_offset > image->len ||
-        segment->p_filesz > image->len - segment->p_offset) {
+    if (segment->p_filesz > segment->p_memsz) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
+                    "%s: segment %zu has more bytes in the file (0x%" PRIx64
+                    ") than in memory (0x%" PRIx64 ")",
+                    image->path, index, (uint64_t)segment->p_filesz, (uint64_t)segment->p_memsz);
+        return false;
+    }
+    if (segment->p_offset > image->len || segment->p_filesz > image->len - segment->p_offset) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
                     "%s: segment %zu wants 0x%" PRIx64 " bytes at file offset 0x%" PRIx64
                     ", the file has 0x%zx",
@@ -79,6 +85,36 @@ static bool check_segment(const ElfImage *image, EmuMachine *machine, size_t ind
     return true;
 }
 
+static bool is_loaded(const GElf_Phdr *segment)
+{
+    return segment->p_type == PT_LOAD && (segment->p_memsz > 0 || segment->p_filesz > 0);
+}
+
+/* Of two segments in the same place the order of the headers would decide what stays: neither is
+ * right. */
+static bool check_overlap(const ElfImage *image, GError **error)
+{
+    for (size_t i = 0; i < image->n_segments; i++) {
+        for (size_t j = 0; j < i; j++) {
+            GElf_Phdr a;
+            GElf_Phdr b;
+
+            if (gelf_getphdr(image->elf, (int)i, &a) == NULL || !is_loaded(&a) ||
+                gelf_getphdr(image->elf, (int)j, &b) == NULL || !is_loaded(&b)) {
+                continue;
+            }
+            /* Both lie in RAM, so neither end wraps. */
+            if (a.p_paddr < b.p_paddr + b.p_memsz && b.p_paddr < a.p_paddr + a.p_memsz) {
+                g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
+                            "%s: segments %zu and %zu overlap at physical address 0x%" PRIx64,
+                            image->path, j, i, (uint64_t)MAX(a.p_paddr, b.p_paddr));
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Walks the loadable segments; @load writes them, else they are only checked. */
 static bool each_segment(const ElfImage *image, EmuMachine *machine, bool load, GError **error)
 {
@@ -90,7 +126,7 @@ static bool each_segment(const ElfImage *image, EmuMachine *machine, bool load, 
         if (gelf_getphdr(image->elf, (int)i, &segment) == NULL) {
             return bad(image, error, "a program header lies outside the file");
         }
-        if (segment.p_type != PT_LOAD || segment.p_memsz == 0) {
+        if (!is_loaded(&segment)) {
             continue;
         }
         n++;
@@ -170,7 +206,7 @@ bool emu_load_elf(EmuMachine *machine, const char *path, EmuSymbols *symbols, GV
     image.elf = elf_memory(copy, image.len);
 
     bool ok = check_header(&image, error) && each_segment(&image, machine, false, error) &&
-              each_segment(&image, machine, true, error);
+              check_overlap(&image, error) && each_segment(&image, machine, true, error);
 
     if (ok) {
         *ret_entry = image.header.e_entry;

@@ -1,82 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Linux/x86 boot protocol, 32-bit entry: what a boot loader without BIOS calls does.
+ * Linux kernels, and programs that look like one (memtest86+), entered at their 32-bit entry.
  *
- * Guest memory below 1 MiB, all within conventional RAM:
- *   0x10000  boot parameters (the "zero page")
- *   0x11000  descriptor table
- *   0x1fff0  top of a small stack
- *   0x20000  command line
+ * Low memory as we lay it out; nothing of a firmware is there to be in the way:
  *
- * Source: the kernel's Documentation/arch/x86/boot.rst and zero-page.rst.
+ *   0x8F000..0x90000  stack, downwards
+ *   0x90000           boot_params (the zero page), 4 KiB
+ *   0x91000           command line
+ *   0x9E000           descriptor table
+ *   1 MiB and up      kernel; the initrd as high as it may go
+ *
+ * A kernel is put where it wants to run (pref_address), or at 1 MiB; a relocatable one at the first
+ * place with enough RAM. Everything is planned and checked first, then written.
+ *
+ * Source: the Linux kernel's Documentation/arch/x86/boot.rst and zero-page.rst.
  */
 #include "emu/loader-internal.h"
+
+#include "memsys/access.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define PARAMS_AT 0x10000
-#define PARAMS_LEN 4096
-#define GDT_AT 0x11000
-#define STACK_AT 0x1fff0
-#define COMMAND_AT 0x20000
-#define LOW_END 0x30000
+#define MAX_KERNEL_LEN (UINT64_C(1) << 30)
+#define SECTOR 512
 
-/* Offsets in the boot parameters, which are those of the setup header in the file. */
+#define STACK_ADDRESS 0x90000u
+#define STACK_LEN 0x1000u
+#define PARAMS_ADDRESS 0x90000u
+#define PARAMS_LEN 0x1000u
+#define COMMAND_LINE_ADDRESS 0x91000u
+#define COMMAND_LINE_SPACE 0xD000u
+#define GDT_ADDRESS 0x9E000u
+#define GDT_LEN 0x1000u
+#define HIGH_MEMORY UINT64_C(0x100000)
+#define LIMIT_32BIT (UINT64_C(1) << 32)
+
+#define OLD_COMMAND_LINE_LIMIT 255u
+#define OLD_INITRD_LAST UINT64_C(0x37FFFFFF)
+#define MAX_ALIGNMENT UINT64_C(0x40000000)
+#define LOADED_HIGH 0x01
+#define LOADER_UNDEFINED 0xFF /* type_of_loader of a loader without a number */
+#define OLD_COMMAND_LINE_MAGIC 0xA33F
+#define MAX_E820 128
+#define E820_ENTRY_LEN 20
+
+enum { E820_RAM = 1, E820_RESERVED = 2 };
+
+/* Offsets in boot_params; those from 0x1F1 on are also offsets in the file. */
 enum {
-    SETUP_SECTS = 0x1f1,
-    BOOT_FLAG = 0x1fe,
-    HEADER_JUMP = 0x201,
-    HEADER_MAGIC = 0x202,
-    VERSION = 0x206,
-    TYPE_OF_LOADER = 0x210,
-    LOADFLAGS = 0x211,
-    CODE32_START = 0x214,
-    RAMDISK_IMAGE = 0x218,
-    RAMDISK_SIZE = 0x21c,
-    CMD_LINE_PTR = 0x228,
-    INITRD_ADDR_MAX = 0x22c,
-    RELOCATABLE = 0x234,
-    CMDLINE_SIZE = 0x238,
-    PREF_ADDRESS = 0x258,
-    INIT_SIZE = 0x260,
-    E820_ENTRIES = 0x1e8,
-    E820_TABLE = 0x2d0,
-    ALT_MEM_K = 0x1e0,
+    OFF_OLD_COMMAND_MAGIC = 0x020,
+    OFF_OLD_COMMAND_OFFSET = 0x022,
+    OFF_E820_COUNT = 0x1E8,
+    OFF_HEADER = 0x1F1,
+    OFF_SETUP_SECTS = 0x1F1,
+    OFF_SYSSIZE = 0x1F4,
+    OFF_BOOT_FLAG = 0x1FE,
+    OFF_JUMP_LENGTH = 0x201,
+    OFF_JUMP_END = 0x202,
+    OFF_MAGIC = 0x202,
+    OFF_VERSION = 0x206,
+    OFF_LOADER = 0x210,
+    OFF_LOADFLAGS = 0x211,
+    OFF_CODE32_START = 0x214,
+    OFF_RAMDISK_IMAGE = 0x218,
+    OFF_RAMDISK_SIZE = 0x21C,
+    OFF_COMMAND_LINE = 0x228,
+    OFF_INITRD_LAST = 0x22C,
+    OFF_ALIGNMENT = 0x230,
+    OFF_RELOCATABLE = 0x234,
+    OFF_COMMAND_LINE_LIMIT = 0x238,
+    OFF_PREF_ADDRESS = 0x258,
+    OFF_INIT_SIZE = 0x260,
+    OFF_HEADER_LIMIT = 0x290, /* no header may reach further: other fields begin */
+    OFF_E820_TABLE = 0x2D0,
 };
 
-#define E820_MAX 128
-#define LOADFLAG_HIGH 1
-#define LOADER_UNDEFINED 0xff
+/* The fields that matter, with the defaults of kernels too old to have them. */
+typedef struct Header {
+    unsigned version;
+    uint64_t setup_len; /* boot sector and setup code: where the kernel proper begins in the file */
+    uint64_t header_end;
+    bool loaded_high;
+    uint32_t initrd_last;
+    uint32_t alignment;
+    bool relocatable;
+    uint32_t command_line_limit; /* bytes, the NUL not counted */
+    uint64_t pref_address;
+    uint64_t init_size;
+} Header;
 
-typedef struct Kernel {
+/* Where everything goes. */
+typedef struct Plan {
     const EmuLinuxBoot *boot;
-    const uint8_t *file;
-    size_t file_len;
-    uint32_t version;
-    size_t setup_len;  /* bytes of real-mode code before the kernel proper */
-    uint64_t load_at;
-    uint64_t span;     /* bytes it needs from there on */
-    uint64_t initrd_at;
-    uint64_t initrd_max; /* last byte an initrd may take */
-    uint32_t command_max;
-    uint8_t params[PARAMS_LEN];
-} Kernel;
+    GBytes *kernel;
+    GBytes *initrd; /* or NULL */
+    EmuMachine *machine;
+    GArray *runs; /* of EmuLoaderRun */
+    Header header;
+    uint64_t kernel_len; /* without the setup code */
+    GPhys kernel_address;
+    uint64_t kernel_space; /* bytes the kernel needs to unpack itself */
+    GPhys initrd_address;
+} Plan;
 
-static uint64_t get(const uint8_t *at, unsigned n)
+static uint32_t get_le(const uint8_t *bytes, unsigned offset, unsigned size)
 {
-    uint64_t value = 0;
+    uint32_t value = 0;
 
-    for (unsigned i = n; i-- > 0;) {
-        value = value << 8 | at[i];
+    for (unsigned i = 0; i < size; i++) {
+        value |= (uint32_t)bytes[offset + i] << (8 * i);
     }
     return value;
 }
 
-static void put(uint8_t *at, unsigned n, uint64_t value)
+static void put_le(uint8_t *bytes, unsigned offset, unsigned size, uint64_t value)
 {
-    for (unsigned i = 0; i < n; i++) {
-        at[i] = (uint8_t)(value >> 8 * i);
+    for (unsigned i = 0; i < size; i++) {
+        bytes[offset + i] = (uint8_t)(value >> (8 * i));
     }
 }
 
@@ -85,215 +126,366 @@ bool emu_is_linux(GBytes *file)
     size_t len;
     const uint8_t *bytes = g_bytes_get_data(file, &len);
 
-    return len >= INIT_SIZE + 4 && get(bytes + BOOT_FLAG, 2) == 0xaa55 &&
-           memcmp(bytes + HEADER_MAGIC, "HdrS", 4) == 0;
+    return len >= OFF_HEADER_LIMIT && get_le(bytes, OFF_BOOT_FLAG, 2) == 0xAA55 &&
+           memcmp(bytes + OFF_MAGIC, "HdrS", 4) == 0;
 }
 
-static bool bad(const Kernel *kernel, GError **error, const char *what)
+/* Always false, with the kernel's name and the place in its file. */
+G_GNUC_PRINTF(4, 5)
+static bool fail(const Plan *plan, GError **error, unsigned offset, const char *format, ...)
 {
-    g_set_error(error, EMU_ERROR, EMU_ERROR_FILE, "%s: %s", kernel->boot->kernel, what);
+    va_list args;
+
+    va_start(args, format);
+
+    g_autofree char *words = g_strdup_vprintf(format, args);
+
+    va_end(args);
+    g_set_error(error, EMU_ERROR, EMU_ERROR_FILE, "%s: offset 0x%x: %s", plan->boot->kernel, offset,
+                words);
     return false;
 }
 
-/* The setup header: sizes and places, all checked against the file. */
-static bool read_header(Kernel *kernel, GError **error)
-{
-    const uint8_t *file = kernel->file;
-    unsigned sectors = file[SETUP_SECTS] != 0 ? file[SETUP_SECTS] : 4;
-    size_t header_end = HEADER_MAGIC + file[HEADER_JUMP];
+/* ---- the header ---- */
 
-    kernel->version = (uint32_t)get(file + VERSION, 2);
-    kernel->setup_len = (sectors + 1) * (size_t)512;
-    if (kernel->version < 0x200) {
-        return bad(kernel, error, "its boot protocol is older than 2.00");
+static void read_header(const uint8_t *bytes, Header *ret_header)
+{
+    unsigned version = get_le(bytes, OFF_VERSION, 2);
+    unsigned setup_sects = bytes[OFF_SETUP_SECTS];
+
+    *ret_header = (Header) {
+        .version = version,
+        .setup_len = ((setup_sects != 0 ? setup_sects : 4) + UINT64_C(1)) * SECTOR,
+        .header_end = OFF_JUMP_END + bytes[OFF_JUMP_LENGTH],
+        .loaded_high = (bytes[OFF_LOADFLAGS] & LOADED_HIGH) != 0,
+        .initrd_last = OLD_INITRD_LAST,
+        .command_line_limit = OLD_COMMAND_LINE_LIMIT,
+        .pref_address = HIGH_MEMORY,
+    };
+    if (version >= 0x203) {
+        ret_header->initrd_last = get_le(bytes, OFF_INITRD_LAST, 4);
     }
-    if (kernel->setup_len >= kernel->file_len) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
-                    "%s: truncated: the kernel proper would begin at 0x%zx, the file ends at 0x%zx",
-                    kernel->boot->kernel, kernel->setup_len, kernel->file_len);
-        return false;
+    if (version >= 0x205) {
+        ret_header->alignment = get_le(bytes, OFF_ALIGNMENT, 4);
+        ret_header->relocatable = bytes[OFF_RELOCATABLE] != 0;
     }
-    if ((file[LOADFLAGS] & LOADFLAG_HIGH) == 0) {
-        return bad(kernel, error, "loads below 1 MiB (zImage), which is not supported");
+    if (version >= 0x206) {
+        ret_header->command_line_limit = get_le(bytes, OFF_COMMAND_LINE_LIMIT, 4);
     }
-    header_end = MIN(header_end, kernel->setup_len);
-    if (header_end < CMD_LINE_PTR + 4 || header_end > E820_TABLE) {
-        return bad(kernel, error, "the length of its setup header at 0x201 makes no sense");
+    if (version >= 0x20A) {
+        ret_header->pref_address = get_le(bytes, OFF_PREF_ADDRESS, 4) |
+                                   (uint64_t)get_le(bytes, OFF_PREF_ADDRESS + 4, 4) << 32;
+        ret_header->init_size = get_le(bytes, OFF_INIT_SIZE, 4);
     }
-    memcpy(kernel->params + SETUP_SECTS, file + SETUP_SECTS, header_end - SETUP_SECTS);
-    return true;
 }
 
-static bool place_kernel(Kernel *kernel, EmuMachine *machine, GError **error)
+/* The file must hold as many bytes as the header says; the last 16 need not all be there. */
+static bool check_length(const Plan *plan, const uint8_t *bytes, size_t len, GError **error)
 {
-    const uint8_t *params = kernel->params;
-    uint64_t payload = kernel->file_len - kernel->setup_len;
+    const Header *header = &plan->header;
+    unsigned size_bytes = header->version >= 0x204 ? 4 : 2;
+    uint64_t promised = (uint64_t)get_le(bytes, OFF_SYSSIZE, size_bytes) * 16;
 
-    kernel->load_at = get(params + CODE32_START, 4);
-    kernel->span = payload;
-    kernel->command_max = 255;
-    kernel->initrd_max = 0x37ffffff;
-    if (kernel->version >= 0x203) {
-        kernel->initrd_max = get(params + INITRD_ADDR_MAX, 4);
+    if (len <= header->setup_len) {
+        return fail(plan, error, OFF_SETUP_SECTS,
+                    "setup code of %" PRIu64 " bytes leaves no kernel in a file of %zu",
+                    header->setup_len, len);
     }
-    if (kernel->version >= 0x206) {
-        kernel->command_max = (uint32_t)get(params + CMDLINE_SIZE, 4);
-    }
-    if (kernel->version >= 0x20a) {
-        kernel->span = MAX(payload, get(params + INIT_SIZE, 4));
-        if (params[RELOCATABLE] != 0 && get(params + PREF_ADDRESS, 8) != 0) {
-            kernel->load_at = get(params + PREF_ADDRESS, 8);
-        }
-    }
-    if (kernel->load_at > UINT32_MAX || kernel->load_at < 0x100000 ||
-        !emu_loader_is_ram(machine, kernel->load_at, kernel->span)) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "%s: needs 0x%" PRIx64 "+0x%" PRIx64
-                    ", which is not all RAM of this machine above 1 MiB; give it more --memory",
-                    kernel->boot->kernel, kernel->load_at, kernel->span);
-        return false;
+    if (promised > (len - header->setup_len + 15) / 16 * 16) {
+        return fail(plan, error, OFF_SYSSIZE,
+                    "promises %" PRIu64 " bytes of kernel, but %" PRIu64
+                    " are there: the file is cut off",
+                    promised, len - header->setup_len);
     }
     return true;
 }
 
-static bool put_command_line(Kernel *kernel, EmuMachine *machine, GError **error)
+static bool check_header(Plan *plan, GError **error)
 {
-    const char *text = kernel->boot->append != NULL ? kernel->boot->append : "";
-    size_t len = strlen(text);
+    size_t len;
+    const uint8_t *bytes = g_bytes_get_data(plan->kernel, &len);
 
-    if (len > kernel->command_max || len >= LOW_END - COMMAND_AT) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "the command line has %zu bytes; %s takes at most %u", len,
-                    kernel->boot->kernel, MIN(kernel->command_max, LOW_END - COMMAND_AT - 1));
+    if (!emu_is_linux(plan->kernel)) {
+        return fail(plan, error, OFF_MAGIC, "is no Linux kernel of boot protocol 2.00 or later");
+    }
+    read_header(bytes, &plan->header);
+
+    const Header *header = &plan->header;
+
+    if (header->version < 0x200) {
+        return fail(plan, error, OFF_VERSION, "boot protocol version 0x%x makes no sense",
+                    header->version);
+    }
+    if (!header->loaded_high) {
+        return fail(plan, error, OFF_LOADFLAGS,
+                    "is a zImage, which runs below 1 MiB; use a bzImage");
+    }
+    if (header->relocatable &&
+        (header->alignment == 0 || (header->alignment & (header->alignment - 1)) != 0 ||
+         header->alignment > MAX_ALIGNMENT)) {
+        return fail(plan, error, OFF_ALIGNMENT,
+                    "an alignment of 0x%x is no power of two up to 1 GiB", header->alignment);
+    }
+    if (!check_length(plan, bytes, len, error)) {
         return false;
     }
-    put(kernel->params + CMD_LINE_PTR, 4, COMMAND_AT);
-    return emu_loader_write(machine, COMMAND_AT, text, len + 1, "the command line", error);
+    plan->kernel_len = len - header->setup_len;
+    plan->kernel_space = MAX(plan->kernel_len, header->init_size);
+    return true;
 }
 
-/* As high as the kernel allows in the RAM block that holds the kernel or lies below 4 GiB. */
-static bool place_initrd(Kernel *kernel, EmuMachine *machine, uint64_t len, GError **error)
+/* ---- places ---- */
+
+static bool fits_at(const Plan *plan, GPhys address)
 {
-    Pgm *pgm = emu_machine_pgm(machine);
+    return address >= HIGH_MEMORY && address < LIMIT_32BIT &&
+           plan->kernel_space <= LIMIT_32BIT - address &&
+           emu_loader_is_ram(plan->machine, address, plan->kernel_space);
+}
 
-    for (unsigned i = pgm_range_count(pgm); i-- > 0;) {
-        PgmRangeInfo info;
+/* The first aligned place from 1 MiB on; only for relocatable kernels. */
+static bool find_place(const Plan *plan, GPhys *ret_address)
+{
+    uint64_t alignment = MAX(plan->header.alignment, MEM_PAGE_SIZE);
 
-        if (!pgm_range_get(pgm, i, &info) || info.kind != PGM_RANGE_RAM ||
-            info.start > kernel->initrd_max) {
-            continue;
+    for (guint i = 0; i < plan->runs->len; i++) {
+        GPhys start = MAX(g_array_index(plan->runs, EmuLoaderRun, i).start, HIGH_MEMORY);
+        GPhys address = (start + alignment - 1) & ~(alignment - 1);
+
+        if (fits_at(plan, address)) {
+            *ret_address = address;
+            return true;
         }
-        uint64_t end = MIN(info.start + info.len, kernel->initrd_max + 1);
-        uint64_t floor = MAX(info.start, kernel->load_at + kernel->span);
+    }
+    return false;
+}
 
-        if (end > len && ((end - len) & MEM_PAGE_MASK) >= floor) {
-            kernel->initrd_at = (end - len) & MEM_PAGE_MASK;
+static bool place_kernel(Plan *plan, GError **error)
+{
+    const Header *header = &plan->header;
+    bool aligned = !header->relocatable || header->pref_address % header->alignment == 0;
+
+    plan->kernel_address = header->pref_address;
+    if (aligned && fits_at(plan, plan->kernel_address)) {
+        return true;
+    }
+    if (header->relocatable && find_place(plan, &plan->kernel_address)) {
+        return true;
+    }
+    return fail(plan, error, OFF_INIT_SIZE,
+                "needs 0x%" PRIx64 " bytes of RAM at 0x%" PRIx64
+                ", which are not there; give the machine more memory",
+                plan->kernel_space, header->pref_address);
+}
+
+static bool place_low_areas(const Plan *plan, GError **error)
+{
+    static const struct {
+        GPhys start;
+        uint64_t len;
+    } areas[] = {
+        { STACK_ADDRESS - STACK_LEN, STACK_LEN },
+        { PARAMS_ADDRESS, PARAMS_LEN },
+        { COMMAND_LINE_ADDRESS, COMMAND_LINE_SPACE },
+        { GDT_ADDRESS, GDT_LEN },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(areas); i++) {
+        if (!emu_loader_is_ram(plan->machine, areas[i].start, areas[i].len)) {
+            g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
+                        "%s: booting needs RAM at 0x%" PRIx64
+                        ", where this machine has none; give it more memory",
+                        plan->boot->kernel, areas[i].start);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_command_line(const Plan *plan, GError **error)
+{
+    size_t len = plan->boot->append != NULL ? strlen(plan->boot->append) : 0;
+    size_t limit = MIN(plan->header.command_line_limit, COMMAND_LINE_SPACE - 1);
+
+    if (len > limit) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
+                    "%s: the command line has %zu bytes; this kernel takes at most %zu",
+                    plan->boot->kernel, len, limit);
+        return false;
+    }
+    return true;
+}
+
+/* The top of a run that an initrd of @len bytes may use, or 0. It must lie above 1 MiB and clear of
+ * the kernel. */
+static GPhys initrd_place_in(const Plan *plan, const EmuLoaderRun *run, uint64_t len)
+{
+    GPhys kernel_end = plan->kernel_address + plan->kernel_space;
+    GPhys end = MIN(run->end, (GPhys)plan->header.initrd_last + 1);
+    GPhys start = MAX(run->start, HIGH_MEMORY);
+
+    if (plan->kernel_address < end && kernel_end > start) {
+        start = kernel_end;
+    }
+    if (end <= start || end - start < len) {
+        return 0;
+    }
+
+    GPhys address = (end - len) & MEM_PAGE_MASK;
+
+    return address >= start ? address : 0;
+}
+
+static bool place_initrd(Plan *plan, GError **error)
+{
+    uint64_t len = g_bytes_get_size(plan->initrd);
+
+    for (guint i = plan->runs->len; i > 0; i--) {
+        const EmuLoaderRun *run = &g_array_index(plan->runs, EmuLoaderRun, i - 1);
+
+        plan->initrd_address = initrd_place_in(plan, run, len);
+        if (plan->initrd_address != 0) {
             return true;
         }
     }
     g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                "%s: its %" PRIu64 " bytes find no room between the kernel's end at 0x%" PRIx64
-                " and 0x%" PRIx64 "; give the machine more --memory",
-                kernel->boot->initrd, len, kernel->load_at + kernel->span, kernel->initrd_max);
+                "%s: there is no room for %" PRIu64
+                " bytes of initrd above the kernel and up to address 0x%x; give the machine more "
+                "memory",
+                plan->boot->initrd, len, plan->header.initrd_last);
     return false;
 }
 
-static bool load_initrd(Kernel *kernel, EmuMachine *machine, GError **error)
+/* ---- boot_params ---- */
+
+/* One entry of the map, joined to the one before where possible. False: the table is full. */
+static bool add_e820(uint8_t *params, unsigned *n, GPhys start, uint64_t len, unsigned type)
 {
-    if (kernel->boot->initrd == NULL) {
+    uint8_t *last = params + OFF_E820_TABLE + (*n > 0 ? *n - 1 : 0) * E820_ENTRY_LEN;
+
+    if (*n > 0 && get_le(last, 16, 4) == type) {
+        uint64_t last_start = get_le(last, 0, 4) | (uint64_t)get_le(last, 4, 4) << 32;
+        uint64_t last_len = get_le(last, 8, 4) | (uint64_t)get_le(last, 12, 4) << 32;
+
+        if (last_start + last_len == start) {
+            put_le(last, 8, 8, last_len + len);
+            return true;
+        }
+    }
+    if (*n == MAX_E820) {
+        return false;
+    }
+
+    uint8_t *entry = params + OFF_E820_TABLE + *n * E820_ENTRY_LEN;
+
+    put_le(entry, 0, 8, start);
+    put_le(entry, 8, 8, len);
+    put_le(entry, 16, 4, type);
+    (*n)++;
+    return true;
+}
+
+/* RAM is usable, ROM and device memory are reserved. */
+static bool make_e820(const Plan *plan, uint8_t *params, GError **error)
+{
+    PgmRangeInfo info;
+    unsigned n = 0;
+
+    for (unsigned i = 0; pgm_range_get(emu_machine_pgm(plan->machine), i, &info); i++) {
+        unsigned type = info.kind == PGM_RANGE_RAM ? E820_RAM : E820_RESERVED;
+
+        if (!add_e820(params, &n, info.start, info.len, type)) {
+            g_set_error(error, EMU_ERROR, EMU_ERROR_UNSUPPORTED,
+                        "%s: the machine's map has more than the %d ranges Linux can be told of",
+                        plan->boot->kernel, MAX_E820);
+            return false;
+        }
+    }
+    params[OFF_E820_COUNT] = (uint8_t)n;
+    return true;
+}
+
+static bool make_params(const Plan *plan, uint8_t *params, GError **error)
+{
+    const uint8_t *file = g_bytes_get_data(plan->kernel, NULL);
+    uint64_t header_end = MIN(plan->header.header_end, (uint64_t)OFF_HEADER_LIMIT);
+
+    memcpy(params + OFF_HEADER, file + OFF_HEADER, header_end - OFF_HEADER);
+    params[OFF_LOADER] = LOADER_UNDEFINED;
+    put_le(params, OFF_CODE32_START, 4, plan->kernel_address);
+    put_le(params, OFF_RAMDISK_IMAGE, 4, plan->initrd_address);
+    put_le(params, OFF_RAMDISK_SIZE, 4, plan->initrd != NULL ? g_bytes_get_size(plan->initrd) : 0);
+    if (plan->header.version >= 0x202) {
+        put_le(params, OFF_COMMAND_LINE, 4, COMMAND_LINE_ADDRESS);
+    } else {
+        put_le(params, OFF_OLD_COMMAND_MAGIC, 2, OLD_COMMAND_LINE_MAGIC);
+        put_le(params, OFF_OLD_COMMAND_OFFSET, 2, COMMAND_LINE_ADDRESS - PARAMS_ADDRESS);
+    }
+    return make_e820(plan, params, error);
+}
+
+/* ---- all of it ---- */
+
+static bool read_files(Plan *plan, GError **error)
+{
+    uint64_t most = 0;
+
+    plan->kernel = emu_file_read(plan->boot->kernel, MAX_KERNEL_LEN, error);
+    if (plan->kernel == NULL) {
+        return false;
+    }
+    if (plan->boot->initrd == NULL) {
         return true;
     }
-    g_autoptr(GBytes) file = emu_file_read(kernel->boot->initrd, EMU_LOADER_MAX_FILE, error);
-    size_t len;
+    for (guint i = 0; i < plan->runs->len; i++) {
+        const EmuLoaderRun *run = &g_array_index(plan->runs, EmuLoaderRun, i);
 
-    if (file == NULL) {
-        return false;
-    }
-    const void *bytes = g_bytes_get_data(file, &len);
-
-    if (len > UINT32_MAX || !place_initrd(kernel, machine, len, error)) {
-        return false;
-    }
-    put(kernel->params + RAMDISK_IMAGE, 4, kernel->initrd_at);
-    put(kernel->params + RAMDISK_SIZE, 4, len);
-    return emu_loader_write(machine, kernel->initrd_at, bytes, len, kernel->boot->initrd, error);
-}
-
-static void add_e820(Kernel *kernel, uint64_t start, uint64_t len, uint32_t type)
-{
-    unsigned n = kernel->params[E820_ENTRIES];
-
-    if (n < E820_MAX && len > 0) {
-        uint8_t *entry = kernel->params + E820_TABLE + n * 20;
-
-        put(entry, 8, start);
-        put(entry + 8, 8, len);
-        put(entry + 16, 4, type);
-        kernel->params[E820_ENTRIES] = (uint8_t)(n + 1);
-    }
-}
-
-static void make_e820(Kernel *kernel, EmuMachine *machine)
-{
-    const uint64_t ebda = 0x9fc00;
-    Pgm *pgm = emu_machine_pgm(machine);
-    uint64_t above_1m = 0;
-
-    for (unsigned i = 0; i < pgm_range_count(pgm); i++) {
-        PgmRangeInfo info;
-
-        if (!pgm_range_get(pgm, i, &info) || info.kind != PGM_RANGE_RAM) {
-            continue;
+        if (run->start < LIMIT_32BIT) {
+            most = MAX(most, MIN(run->end, LIMIT_32BIT - 1) - run->start);
         }
-        uint64_t len = info.len;
-
-        if (info.start == 0 && len > ebda) {
-            add_e820(kernel, 0, ebda, 1);
-            add_e820(kernel, ebda, MIN(len, UINT64_C(0xa0000)) - ebda, 2);
-            add_e820(kernel, 0xf0000, 0x10000, 2);
-            continue;
-        }
-        add_e820(kernel, info.start, len, 1);
-        above_1m += info.start < UINT32_MAX ? len : 0;
     }
-    put(kernel->params + ALT_MEM_K, 4, MIN(above_1m >> 10, UINT32_MAX));
+    plan->initrd = emu_file_read(plan->boot->initrd, most, error);
+    return plan->initrd != NULL;
 }
 
-/* All checks come before the first byte is written, but for those of the initrd's own file. */
-static bool load(Kernel *kernel, EmuMachine *machine, GError **error)
+static bool write_all(const Plan *plan, const uint8_t *params, GError **error)
 {
-    if (!read_header(kernel, error) || !place_kernel(kernel, machine, error)) {
+    const char *append = plan->boot->append != NULL ? plan->boot->append : "";
+    const uint8_t *file = g_bytes_get_data(plan->kernel, NULL);
+    size_t initrd_len = 0;
+    const void *initrd = plan->initrd != NULL ? g_bytes_get_data(plan->initrd, &initrd_len) : NULL;
+
+    if (initrd != NULL && !emu_loader_write(plan->machine, plan->initrd_address, initrd, initrd_len,
+                                            plan->boot->initrd, error)) {
         return false;
     }
-    if (!emu_loader_is_ram(machine, PARAMS_AT, LOW_END - PARAMS_AT)) {
-        return bad(kernel, error, "needs RAM from 64K to 192K");
-    }
-    if (!load_initrd(kernel, machine, error) || !put_command_line(kernel, machine, error)) {
-        return false;
-    }
-    kernel->params[TYPE_OF_LOADER] = LOADER_UNDEFINED;
-    make_e820(kernel, machine);
-    put(kernel->params + CODE32_START, 4, kernel->load_at);
-    return emu_loader_write(machine, kernel->load_at, kernel->file + kernel->setup_len,
-                            kernel->file_len - kernel->setup_len, kernel->boot->kernel, error) &&
-           emu_loader_write(machine, PARAMS_AT, kernel->params, PARAMS_LEN, "the zero page",
-                            error) &&
-           emu_machine_enter_flat32(machine, (uint32_t)kernel->load_at, STACK_AT, PARAMS_AT,
-                                    GDT_AT, error);
+    return emu_loader_write(plan->machine, plan->kernel_address, file + plan->header.setup_len,
+                            plan->kernel_len, plan->boot->kernel, error) &&
+           emu_loader_write(plan->machine, COMMAND_LINE_ADDRESS, append, strlen(append) + 1,
+                            "the command line", error) &&
+           emu_loader_write(plan->machine, PARAMS_ADDRESS, params, PARAMS_LEN, "the zero page",
+                            error);
+}
+
+static bool load_plan(Plan *plan, GError **error)
+{
+    uint8_t params[PARAMS_LEN] = { 0 };
+
+    return read_files(plan, error) && check_header(plan, error) && place_low_areas(plan, error) &&
+           place_kernel(plan, error) && check_command_line(plan, error) &&
+           (plan->initrd == NULL || place_initrd(plan, error)) &&
+           make_params(plan, params, error) && write_all(plan, params, error) &&
+           emu_machine_enter_flat32(plan->machine, (uint32_t)plan->kernel_address, STACK_ADDRESS,
+                                    PARAMS_ADDRESS, GDT_ADDRESS, error);
 }
 
 bool emu_load_linux(EmuMachine *machine, const EmuLinuxBoot *boot, GError **error)
 {
-    g_autoptr(GBytes) file = emu_file_read(boot->kernel, EMU_LOADER_MAX_FILE, error);
-    g_autofree Kernel *kernel = g_new0(Kernel, 1);
+    Plan plan = { .boot = boot, .machine = machine, .runs = emu_loader_ram_runs(machine) };
+    bool ok = load_plan(&plan, error);
 
-    if (file == NULL) {
-        return false;
-    }
-    kernel->boot = boot;
-    kernel->file = g_bytes_get_data(file, &kernel->file_len);
-    if (!emu_is_linux(file)) {
-        return bad(kernel, error, "is not a kernel of the Linux/x86 boot protocol");
-    }
-    return load(kernel, machine, error);
+    g_clear_pointer(&plan.kernel, g_bytes_unref);
+    g_clear_pointer(&plan.initrd, g_bytes_unref);
+    g_array_unref(plan.runs);
+    return ok;
 }

@@ -72,24 +72,40 @@ GBytes *emu_file_read(const char *path, uint64_t max_len, GError **error)
     return bytes;
 }
 
-bool emu_loader_is_ram(EmuMachine *machine, GPhys start, uint64_t len)
+GArray *emu_loader_ram_runs(EmuMachine *machine)
 {
-    Pgm *pgm = emu_machine_pgm(machine);
-    GPhys at = start;
+    GArray *runs = g_array_new(FALSE, FALSE, sizeof(EmuLoaderRun));
+    PgmRangeInfo info;
 
-    if (len == 0 || len > MEM_GPHYS_LIMIT || start > MEM_GPHYS_LIMIT - len) {
-        return false;
-    }
-    /* Ranges come in address order. */
-    for (unsigned i = 0; i < pgm_range_count(pgm) && at - start < len; i++) {
-        PgmRangeInfo info;
+    for (unsigned i = 0; pgm_range_get(emu_machine_pgm(machine), i, &info); i++) {
+        if (info.kind != PGM_RANGE_RAM) {
+            continue;
+        }
+        EmuLoaderRun run = { info.start, info.start + info.len };
+        EmuLoaderRun *last =
+            runs->len > 0 ? &g_array_index(runs, EmuLoaderRun, runs->len - 1) : NULL;
 
-        if (pgm_range_get(pgm, i, &info) && info.kind == PGM_RANGE_RAM && info.start <= at &&
-            at - info.start < info.len) {
-            at = info.start + info.len;
+        if (last != NULL && last->end == run.start) {
+            last->end = run.end;
+        } else {
+            g_array_append_val(runs, run);
         }
     }
-    return at - start >= len;
+    return runs;
+}
+
+bool emu_loader_is_ram(EmuMachine *machine, GPhys start, uint64_t len)
+{
+    g_autoptr(GArray) runs = emu_loader_ram_runs(machine);
+
+    for (guint i = 0; i < runs->len; i++) {
+        const EmuLoaderRun *run = &g_array_index(runs, EmuLoaderRun, i);
+
+        if (start >= run->start && start < run->end) {
+            return len > 0 && len <= run->end - start;
+        }
+    }
+    return false;
 }
 
 bool emu_loader_write(EmuMachine *machine, GPhys start, const void *bytes, uint64_t len,
