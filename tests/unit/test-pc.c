@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "devices/pc.h"
+
+#include "emu/clock-internal.h"
+#include "memsys/access.h"
+
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
+
+static EmuMachine *machine;
+static DevPc *pc;
+static uint8_t *bios;
+static char *image_path;
+
+/* A firmware image: byte i is i * 7 + i / 256, the reset vector jumps to itself. */
+static uint8_t bios_byte(size_t i, size_t len)
+{
+    if (i == len - 16) {
+        return 0xEB;
+    }
+    if (i == len - 15) {
+        return 0xFE;
+    }
+    return (uint8_t)(i * 7 + i / 256);
+}
+
+static DevPcConfig config_with(size_t bios_len)
+{
+    bios = g_realloc(bios, bios_len);
+    for (size_t i = 0; i < bios_len; i++) {
+        bios[i] = bios_byte(i, bios_len);
+    }
+    return (DevPcConfig) { .bios = bios, .bios_len = bios_len, .bios_name = "test.bin" };
+}
+
+static void setup(void)
+{
+    machine = emu_machine_new(NULL, NULL);
+    ck_assert_ptr_nonnull(machine);
+}
+
+static void teardown(void)
+{
+    if (machine != NULL) {
+        ck_assert_uint_eq(pgm_verify(emu_machine_pgm(machine), NULL), 0);
+    }
+    emu_machine_free(machine);
+    g_clear_pointer(&bios, g_free);
+    if (image_path != NULL) {
+        g_unlink(image_path);
+        g_clear_pointer(&image_path, g_free);
+    }
+}
+
+static void build(const DevPcConfig *config)
+{
+    g_autoptr(GError) error = NULL;
+
+    pc = dev_pc_new(machine, config, &error);
+    ck_assert_msg(pc != NULL, "%s", error != NULL ? error->message : "no message");
+    emu_machine_reset(machine);
+}
+
+static void build_plain(void)
+{
+    DevPcConfig config = config_with(64 * KIB);
+
+    build(&config);
+}
+
+static DevDisk *disk(void)
+{
+    int fd = g_file_open_tmp("quire-pc-XXXXXX", &image_path, NULL);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, 1024 * 1024), 0);
+    close(fd);
+
+    DevDisk *opened = dev_disk_open(image_path, false, NULL);
+
+    ck_assert_ptr_nonnull(opened);
+    return opened;
+}
+
+static uint8_t in8(uint16_t port)
+{
+    return (uint8_t)emu_ports_read(emu_machine_ports(machine), port, 1);
+}
+
+static void out8(uint16_t port, uint8_t value)
+{
+    emu_ports_write(emu_machine_ports(machine), port, 1, value);
+}
+
+static void pci_write(unsigned devfn, unsigned reg, unsigned size, uint32_t value)
+{
+    EmuPorts *ports = emu_machine_ports(machine);
+
+    emu_ports_write(ports, 0xCF8, 4, 0x80000000u | devfn << 8 | (reg & 0xFC));
+    emu_ports_write(ports, (uint16_t)(0xCFC + (reg & 3)), size, value);
+}
+
+static uint32_t pci_read(unsigned devfn, unsigned reg)
+{
+    EmuPorts *ports = emu_machine_ports(machine);
+
+    emu_ports_write(ports, 0xCF8, 4, 0x80000000u | devfn << 8 | reg);
+    return emu_ports_read(ports, 0xCFC, 4);
+}
+
+static uint8_t cmos(uint8_t index)
+{
+    out8(0x70, index);
+    return in8(0x71);
+}
+
+static uint8_t mem(GPhys gpa)
+{
+    return pgm_read_u8_as(emu_machine_pgm(machine), gpa, MEM_ORIGIN_CPU);
+}
+
+static void pass(uint64_t ns)
+{
+    EmuClock *clock = emu_machine_clock(machine);
+
+    emu_clock_advance_to(clock, emu_clock_now(clock) + ns);
+}
+
+static const size_t bios_lens[] = { 4096,       12 * 1024,  64 * 1024,       96 * 1024,
+                                    128 * 1024, 256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024 };
+
+START_TEST(firmware_ends_at_4_gib_and_at_1_mib)
+{
+    size_t len = bios_lens[_i];
+    size_t low_len = MIN(len, 128 * KIB);
+    DevPcConfig config = config_with(len);
+    unsigned n_wrong = 0;
+
+    build(&config);
+    for (size_t i = 0; i < len; i += 251) {
+        n_wrong += mem(4 * GIB - len + i) != bios_byte(i, len);
+    }
+    for (size_t i = 0; i < low_len; i += 251) {
+        n_wrong += mem(MIB - low_len + i) != bios_byte(len - low_len + i, len);
+    }
+    for (GPhys gpa = 0xC0000; gpa < MIB - low_len; gpa += 251) {
+        n_wrong += mem(gpa) != 0xFF;
+    }
+    ck_assert_uint_eq(n_wrong, 0);
+    ck_assert_uint_eq(mem(4 * GIB - 1), bios_byte(len - 1, len));
+    ck_assert_uint_eq(mem(MIB - 1), bios_byte(len - 1, len));
+    ck_assert_uint_eq(mem(4 * GIB - len - 1), 0xFF);
+    ck_assert_uint_eq(mem(0xA0000), 0xFF);
+    ck_assert_uint_eq(mem(0), 0);
+}
+END_TEST
+
+static const struct {
+    size_t bios_len;
+    uint64_t ram_size, hole_size;
+    int64_t rtc_seconds;
+    const char *names; /* must be in the message */
+} bad_configs[] = {
+    { 0, 0, 0, 0, "--bios test.bin" },
+    { 4097, 0, 0, 0, "--bios test.bin" },
+    { 16 * 1024 * 1024 + 4096, 0, 0, 0, "--bios test.bin" },
+    { 65536, 4097, 0, 0, "--memory" },
+    { 65536, UINT64_C(1) << 60, 0, 0, "--memory" },
+    { 65536, 0, 4096, 0, "--ram-hole" },
+    { 65536, 0, UINT64_C(1) << 40, 0, "--ram-hole" },
+    { 65536, 0, 0, -1, "--rtc" },
+    { 65536, 0, 0, INT64_MAX, "--rtc" },
+};
+
+START_TEST(bad_configurations_name_the_option)
+{
+    DevPcConfig config = config_with(MAX(bad_configs[_i].bios_len, 1));
+    g_autoptr(GError) error = NULL;
+
+    config.bios_len = bad_configs[_i].bios_len;
+    config.ram_size = bad_configs[_i].ram_size;
+    config.hole_size = bad_configs[_i].hole_size;
+    config.rtc_seconds = bad_configs[_i].rtc_seconds;
+    ck_assert_ptr_null(dev_pc_new(machine, &config, &error));
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(strstr(error->message, bad_configs[_i].names) != NULL, "%s", error->message);
+    ck_assert_ptr_null(strchr(error->message, '\n'));
+}
+END_TEST
+
+START_TEST(a_second_board_does_not_fit)
+{
+    DevPcConfig config = config_with(64 * KIB);
+    g_autoptr(GError) error = NULL;
+
+    build(&config);
+    ck_assert_ptr_null(dev_pc_new(machine, &config, &error));
+    ck_assert_ptr_nonnull(error);
+}
+END_TEST
+
+static const struct {
+    uint64_t ram_size, hole_size;
+    uint16_t base, above_1m, above_16m;
+    uint32_t above_4g;
+} sizes[] = {
+    { 0, 0, 640, 0xFFFF, 112 * 16, 0 },
+    { 512 * 1024, 0, 512, 0, 0, 0 },
+    { 1024 * 1024, 0, 640, 0, 0, 0 },
+    { 8 * 1024 * 1024, 0, 640, 7 * 1024, 0, 0 },
+    { 16 * 1024 * 1024, 0, 640, 15 * 1024, 0, 0 },
+    { UINT64_C(5) << 30, 0, 640, 0xFFFF, (3584 - 16) * 16, (1024 + 512) * 16 },
+    { UINT64_C(5) << 30, UINT64_C(1) << 30, 640, 0xFFFF, (3072 - 16) * 16, 2048 * 16 },
+};
+
+START_TEST(memory_sizes_are_in_cmos)
+{
+    DevPcConfig config = config_with(64 * KIB);
+
+    config.ram_size = sizes[_i].ram_size;
+    config.hole_size = sizes[_i].hole_size;
+    build(&config);
+    ck_assert_uint_eq(cmos(0x15) | cmos(0x16) << 8, sizes[_i].base);
+    ck_assert_uint_eq(cmos(0x17) | cmos(0x18) << 8, sizes[_i].above_1m);
+    ck_assert_uint_eq(cmos(0x30) | cmos(0x31) << 8, sizes[_i].above_1m);
+    ck_assert_uint_eq(cmos(0x34) | cmos(0x35) << 8, sizes[_i].above_16m);
+    ck_assert_uint_eq(cmos(0x5B) | cmos(0x5C) << 8 | cmos(0x5D) << 16, sizes[_i].above_4g);
+}
+END_TEST
+
+START_TEST(the_clock_starts_at_the_configured_date)
+{
+    DevPcConfig config = config_with(64 * KIB);
+
+    config.rtc_seconds = 951782400; /* 29 February 2000 */
+    build(&config);
+    ck_assert_uint_eq(cmos(7), 0x29);
+    ck_assert_uint_eq(cmos(8), 0x02);
+    ck_assert_uint_eq(cmos(9), 0x00);
+    ck_assert_uint_eq(cmos(0x32), 0x20);
+}
+END_TEST
+
+START_TEST(the_pci_functions_are_there)
+{
+    static const struct {
+        unsigned devfn;
+        uint32_t id;
+    } functions[] = {
+        { 0x00, 0x12378086 }, { 0x08, 0x70008086 }, { 0x09, 0x70108086 }, { 0x0B, 0x71138086 }
+    };
+    unsigned n_found = 0;
+
+    build_plain();
+    for (unsigned i = 0; i < G_N_ELEMENTS(functions); i++) {
+        ck_assert_uint_eq(pci_read(functions[i].devfn, 0), functions[i].id);
+    }
+    for (unsigned devfn = 0; devfn < 256; devfn++) {
+        n_found += pci_read(devfn, 0) != 0xFFFFFFFF;
+    }
+    ck_assert_uint_eq(n_found, G_N_ELEMENTS(functions));
+}
+END_TEST
+
+START_TEST(reset_shows_the_firmware_again)
+{
+    build_plain();
+    pci_write(0, 0x59, 1, 0x30);
+    ck_assert_int_eq(pgm_write_u8_as(emu_machine_pgm(machine), 0xFFFF0, 0x12, MEM_ORIGIN_CPU),
+                     MEM_OK);
+    ck_assert_uint_eq(mem(0xFFFF0), 0x12);
+    emu_machine_reset(machine);
+    ck_assert_uint_eq(mem(0xFFFF0), 0xEB);
+    ck_assert_uint_eq(pci_read(0, 0x58) >> 8 & 0xFF, 0);
+}
+END_TEST
+
+/* ---- interrupts: what each device raises, found by polling the controllers ---- */
+
+static void raise_timer(void)
+{
+    out8(0x43, 0x30);
+    out8(0x40, 0x10);
+    out8(0x40, 0x00);
+    pass(1000000);
+}
+
+static void raise_keyboard(void)
+{
+    out8(0x64, 0x60);
+    out8(0x60, 0x61);
+    out8(0x64, 0xD2);
+    out8(0x60, 0x1C);
+}
+
+static void raise_mouse(void)
+{
+    out8(0x64, 0x60);
+    out8(0x60, 0x02);
+    out8(0x64, 0xD3);
+    out8(0x60, 0x1C);
+}
+
+static void raise_uart0(void)
+{
+    out8(0x3FC, 0x08);
+    out8(0x3F9, 0x02);
+}
+
+static void raise_uart1(void)
+{
+    out8(0x2FC, 0x08);
+    out8(0x2F9, 0x02);
+}
+
+static void raise_rtc(void)
+{
+    out8(0x70, 0x0B);
+    out8(0x71, 0x12);
+    pass(UINT64_C(1100000000));
+}
+
+static void raise_sci(void)
+{
+    pci_write(0x0B, 0x40, 4, 0xB001);
+    pci_write(0x0B, 0x80, 1, 1);
+    out8(0xB002, 1);
+    out8(0xB004, 1);
+    pass(UINT64_C(2400000000));
+}
+
+static void raise_ide(void)
+{
+    out8(0x1F6, 0xA0);
+    out8(0x1F7, 0xEC); /* IDENTIFY DEVICE */
+    pass(10000000);
+}
+
+static const struct {
+    unsigned irq;
+    void (*raise)(void);
+} sources[] = {
+    { 0, raise_timer }, { 1, raise_keyboard }, { 3, raise_uart1 },  { 4, raise_uart0 },
+    { 8, raise_rtc },   { 9, raise_sci },      { 12, raise_mouse }, { 14, raise_ide },
+};
+
+START_TEST(interrupts_are_wired)
+{
+    DevPcConfig config = config_with(64 * KIB);
+    unsigned irq = sources[_i].irq;
+    uint16_t port = irq < 8 ? 0x20 : 0xA0;
+
+    config.drives[0] = disk();
+    build(&config);
+    out8(0x20, 0x11);
+    out8(0x21, 0x08);
+    out8(0x21, 0x04);
+    out8(0x21, 0x01);
+    out8(0xA0, 0x11);
+    out8(0xA1, 0x70);
+    out8(0xA1, 0x02);
+    out8(0xA1, 0x01);
+    out8(port, 0x0C);
+    ck_assert_uint_eq(in8(port), 0);
+    sources[_i].raise();
+    out8(port, 0x0C);
+    ck_assert_uint_eq(in8(port), 0x80 | (irq & 7));
+    out8(port, 0x0C);
+    ck_assert_uint_eq(in8(port), 0);
+}
+END_TEST
+
+/* ---- fw_cfg ---- */
+
+static void fw_select(uint16_t key)
+{
+    emu_ports_write(emu_machine_ports(machine), 0x510, 2, key);
+}
+
+static uint32_t fw_big(unsigned n)
+{
+    uint32_t value = 0;
+
+    while (n-- > 0) {
+        value = value << 8 | in8(0x511);
+    }
+    return value;
+}
+
+/* Contents of a file as bytes, or NULL. */
+static GBytes *fw_file(const char *want)
+{
+    fw_select(0x19);
+
+    uint32_t n_files = fw_big(4);
+
+    for (uint32_t i = 0; i < n_files; i++) {
+        uint32_t len = fw_big(4);
+        uint16_t key = (uint16_t)fw_big(2);
+        char name[56];
+
+        (void)fw_big(2);
+        for (unsigned n = 0; n < sizeof(name); n++) {
+            name[n] = (char)in8(0x511);
+        }
+        if (strcmp(name, want) == 0) {
+            uint8_t *bytes = g_malloc(len + 1);
+
+            fw_select(key);
+            for (uint32_t n = 0; n < len; n++) {
+                bytes[n] = in8(0x511);
+            }
+            return g_bytes_new_take(bytes, len);
+        }
+    }
+    return NULL;
+}
+
+static void check_file(const char *name, const void *want, size_t len)
+{
+    g_autoptr(GBytes) bytes = fw_file(name);
+
+    ck_assert_msg(bytes != NULL, "no %s", name);
+    ck_assert_uint_eq(g_bytes_get_size(bytes), len);
+    ck_assert_mem_eq(g_bytes_get_data(bytes, NULL), want, len);
+}
+
+START_TEST(firmware_finds_its_configuration)
+{
+    DevPcConfig config = config_with(64 * KIB);
+    static const uint64_t ranges[][2] = { { 0, 0xA0000 },
+                                          { 0x100000, 0xDFF00000 },
+                                          { UINT64_C(0x100000000), UINT64_C(0x60000000) } };
+
+    config.ram_size = 5 * GIB;
+    config.drives[0] = disk();
+    build(&config);
+    ck_assert(dev_pc_add_fw_cfg_file(pc, "opt/test", "abc", 3, NULL));
+    ck_assert(!dev_pc_add_fw_cfg_file(pc, "opt/test", "abc", 3, NULL));
+    check_file("opt/test", "abc", 3);
+    check_file("etc/sercon-port", "\xF8\x03", 2);
+    check_file("etc/boot-fail-wait", "\0\0\0\0", 4);
+    check_file("bootorder", "/pci@i0cf8/ide@1,1/drive@0/disk@0\n", 35);
+
+    g_autoptr(GBytes) e820 = fw_file("etc/e820");
+    const uint8_t *entry = g_bytes_get_data(e820, NULL);
+
+    ck_assert_uint_eq(g_bytes_get_size(e820), 60);
+    for (unsigned i = 0; i < G_N_ELEMENTS(ranges); i++, entry += 20) {
+        ck_assert_mem_eq(entry, ranges[i], 16); /* little-endian, as this host is */
+        ck_assert_mem_eq(entry + 16, "\1\0\0\0", 4);
+    }
+}
+END_TEST
+
+START_TEST(without_drives_there_is_no_boot_order)
+{
+    build_plain();
+    ck_assert_ptr_null(fw_file("bootorder"));
+    ck_assert_uint_eq(cmos(0x3D), 0x12);
+}
+END_TEST
+
+/* ---- running ---- */
+
+START_TEST(consoles_are_there_and_joined)
+{
+    build_plain();
+    ck_assert_str_eq(emu_console_name(emu_machine_console_at(machine, 0)), "serial0");
+    ck_assert_str_eq(emu_console_name(emu_machine_console_at(machine, 1)), "serial1");
+    ck_assert_str_eq(emu_console_name(emu_machine_console_at(machine, 2)), "debugcon");
+    ck_assert_ptr_null(emu_machine_console_at(machine, 3));
+    ck_assert_uint_eq(in8(0x402), 0xE9);
+}
+END_TEST
+
+static const struct {
+    const char *code; /* at the reset vector, at most 16 bytes */
+    size_t len;
+    EmuStopReason reason;
+    uint32_t value;
+} guests[] = {
+    /* mov al, 15h; out 0F4h, al; hlt */
+    { "\xB0\x15\xE6\xF4\xF4", 5, EMU_STOP_DEBUG_EXIT, 0x15 },
+    /* mov dx, 0CF9h; mov al, 6; out dx, al; hlt */
+    { "\xBA\xF9\x0C\xB0\x06\xEE\xF4", 7, EMU_STOP_RESET, 0 },
+    /* jmp $ */
+    { "\xEB\xFE", 2, EMU_STOP_TIME, 0 },
+};
+
+START_TEST(small_guests_run)
+{
+    DevPcConfig config = config_with(64 * KIB);
+
+    memcpy(bios + 64 * KIB - 16, guests[_i].code, guests[_i].len);
+    build(&config);
+
+    EmuStop stop = emu_machine_run(machine, 1000000);
+
+    ck_assert_msg(stop.reason == guests[_i].reason, "%d: %s", stop.reason, stop.text);
+    if (stop.reason == EMU_STOP_DEBUG_EXIT) {
+        ck_assert_uint_eq(stop.code, guests[_i].value);
+    }
+}
+END_TEST
+
+START_TEST(soft_off_switches_off)
+{
+    build_plain();
+    pci_write(0x0B, 0x40, 4, 0xB001);
+    pci_write(0x0B, 0x80, 1, 1);
+    emu_ports_write(emu_machine_ports(machine), 0xB004, 2, 0x2000);
+
+    EmuStop stop = emu_machine_run(machine, 1000000);
+
+    ck_assert_msg(stop.reason == EMU_STOP_POWER_OFF, "%d: %s", stop.reason, stop.text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pc");
+    TCase *tcase = tcase_create("pc");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, firmware_ends_at_4_gib_and_at_1_mib, 0, G_N_ELEMENTS(bios_lens));
+    tcase_add_loop_test(tcase, bad_configurations_name_the_option, 0, G_N_ELEMENTS(bad_configs));
+    tcase_add_test(tcase, a_second_board_does_not_fit);
+    tcase_add_loop_test(tcase, memory_sizes_are_in_cmos, 0, G_N_ELEMENTS(sizes));
+    tcase_add_test(tcase, the_clock_starts_at_the_configured_date);
+    tcase_add_test(tcase, the_pci_functions_are_there);
+    tcase_add_test(tcase, reset_shows_the_firmware_again);
+    tcase_add_loop_test(tcase, interrupts_are_wired, 0, G_N_ELEMENTS(sources));
+    tcase_add_test(tcase, firmware_finds_its_configuration);
+    tcase_add_test(tcase, without_drives_there_is_no_boot_order);
+    tcase_add_test(tcase, consoles_are_there_and_joined);
+    tcase_add_loop_test(tcase, small_guests_run, 0, G_N_ELEMENTS(guests));
+    tcase_add_test(tcase, soft_off_switches_off);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+
+    srunner_run_all(runner, CK_ENV);
+
+    int n_failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
