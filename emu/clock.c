@@ -7,6 +7,8 @@
  */
 #include "emu/clock-internal.h"
 
+__extension__ typedef unsigned __int128 Wide;
+
 struct EmuTimer {
     EmuClock *clock;
     char *name;
@@ -74,21 +76,32 @@ uint64_t emu_clock_now(const EmuClock *clock)
         return (uint64_t)(g_get_monotonic_time() - clock->host_start_us) * 1000;
     }
     if (clock->in_guest && clock->exact_bytes != NULL) {
-        return clock->exact_bytes(clock->exact_user) + clock->skipped;
+        return clock->exact_bytes(clock->exact_user) + clock->skipped + clock->debt;
     }
-    return clock->bytes + clock->skipped;
+    return clock->bytes + clock->skipped + clock->debt;
+}
+
+uint64_t emu_clock_settled(const EmuClock *clock)
+{
+    return clock->host ? emu_clock_now(clock) : clock->bytes + clock->skipped;
+}
+
+void emu_clock_settle(EmuClock *clock)
+{
+    clock->skipped += clock->debt;
+    clock->debt = 0;
 }
 
 uint64_t emu_clock_ticks(const EmuClock *clock, uint64_t hz)
 {
-    return (uint64_t)((unsigned __int128)emu_clock_now(clock) * hz / EMU_NS_PER_SECOND);
+    return (uint64_t)((Wide)emu_clock_now(clock) * hz / EMU_NS_PER_SECOND);
 }
 
 uint64_t emu_clock_ns_of_ticks(uint64_t ticks, uint64_t hz)
 {
     g_assert(hz > 0);
 
-    unsigned __int128 ns = ((unsigned __int128)ticks * EMU_NS_PER_SECOND + hz - 1) / hz;
+    Wide ns = ((Wide)ticks * EMU_NS_PER_SECOND + hz - 1) / hz;
 
     return ns >= EMU_CLOCK_NEVER ? EMU_CLOCK_NEVER - 1 : (uint64_t)ns;
 }
@@ -155,7 +168,7 @@ void emu_clock_run_due(EmuClock *clock)
 
     /* Timers armed in this pass have a later sequence and wait for the next one. */
     uint64_t last = clock->sequence;
-    uint64_t now = emu_clock_now(clock);
+    uint64_t now = emu_clock_settled(clock);
 
     while (clock->next_deadline <= now) {
         EmuTimer *timer = first_timer(clock);

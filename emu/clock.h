@@ -6,7 +6,7 @@
  * One timer rule keeps runs equal however they are cut: a timer set while an instruction executes never fires
  * before EMU_CLOCK_LATENCY_NS have passed, so that it always lands on an instruction boundary the run loop has not
  * reached yet. Everything that should interrupt the guest goes through a timer or a line (emu/lines.h), never
- * straight to the CPU.
+ * straight to the CPU; a line raised by an instruction is noticed where the guest jumps next.
  *
  * Thread: the machine's. Timer callbacks run between instructions, in order of deadline, then of arming.
  */

@@ -2,9 +2,9 @@
 /*
  * Inside of a machine.
  *
- * Invariant: whatever a device asks for while an instruction executes (interrupt, stop, reset) takes effect through a
- * timer EMU_CLOCK_LATENCY_NS later, at an instruction boundary that does not depend on how the run was cut.
- * Asked for between instructions, it takes effect at once.
+ * Invariant: whatever a device asks for while an instruction executes (interrupt, stop, reset) takes effect where the
+ * guest next jumps, takes an exception or halts: at an instruction boundary that does not depend on how the run was
+ * cut. Asked for between instructions, it takes effect at once.
  */
 #pragma once
 
@@ -32,7 +32,6 @@ struct EmuMachine {
     /* Pins. */
     bool intr_level;   /* as the interrupt controller drives it */
     bool intr_visible; /* as the processor has noticed it */
-    EmuTimer *intr_timer;
     EmuIntAckFunc int_ack;
     void *int_ack_user;
     bool init_pending;
@@ -41,7 +40,6 @@ struct EmuMachine {
     /* A stop that a device asked for: the machine runs on, deaf and mute, until its time has come. */
     EmuStop pending;
     uint64_t pending_ns; /* when it was asked for */
-    EmuTimer *pending_timer;
     bool pending_due;
 
     bool halted;

@@ -19,21 +19,6 @@ const char *emu_engine_version(void)
     return version >> 16 == 0x0201 && patch < G_N_ELEMENTS(versions) ? versions[patch] : "unknown";
 }
 
-/* The processor notices INTR. */
-static void on_intr_timer(void *user)
-{
-    EmuMachine *machine = user;
-
-    machine->intr_visible = machine->intr_level;
-}
-
-static void on_pending_timer(void *user)
-{
-    EmuMachine *machine = user;
-
-    machine->pending_due = true;
-}
-
 static bool make_core(EmuMachine *machine, const EmuMachineConfig *config, GError **error)
 {
     int model = emu_cpu_model_find(machine->cpu_name, error);
@@ -77,8 +62,6 @@ EmuMachine *emu_machine_new(const EmuMachineConfig *config, GError **error)
     machine->consoles = g_ptr_array_new_with_free_func((GDestroyNotify)emu_console_free);
     machine->on_reset = g_array_new(FALSE, FALSE, sizeof(EmuCallback));
     machine->on_free = g_array_new(FALSE, FALSE, sizeof(EmuCallback));
-    machine->intr_timer = emu_timer_new(machine->clock, "intr", on_intr_timer, machine);
-    machine->pending_timer = emu_timer_new(machine->clock, "stop", on_pending_timer, machine);
     if (!make_core(machine, config, error)) {
         emu_machine_free(machine);
         return NULL;
@@ -97,8 +80,6 @@ void emu_machine_free(EmuMachine *machine)
 
         callback->func(callback->user);
     }
-    emu_timer_free(machine->intr_timer);
-    emu_timer_free(machine->pending_timer);
     uc_core_clear(&machine->core);
     pgm_free(machine->pgm);
     if (machine->owns_gmm) {
@@ -173,7 +154,7 @@ void emu_machine_ask_stop(EmuMachine *machine, EmuStopReason reason, uint32_t co
     machine->pending_ns = emu_clock_now(machine->clock);
     if (machine->clock->in_guest) {
         machine->core.ports_silent = reason != EMU_STOP_REQUEST;
-        emu_timer_set(machine->pending_timer, machine->pending_ns);
+        uc_core_attention(&machine->core, UC_ATTN_SOFT);
     } else {
         machine->pending_due = true;
     }
@@ -190,9 +171,8 @@ static void set_intr(void *user, unsigned pin, bool level)
     machine->intr_level = level;
     if (!level) {
         machine->intr_visible = false;
-        emu_timer_cancel(machine->intr_timer);
     } else if (machine->clock->in_guest) {
-        emu_timer_set(machine->intr_timer, 0);
+        uc_core_attention(&machine->core, UC_ATTN_SOFT);
     } else {
         machine->intr_visible = true;
     }
@@ -282,7 +262,6 @@ void emu_machine_reset(EmuMachine *machine)
     machine->started = true;
     machine->pending = (EmuStop) { .reason = EMU_STOP_NONE };
     machine->pending_due = false;
-    emu_timer_cancel(machine->pending_timer);
     machine->core.ports_silent = false;
     machine->init_pending = false;
     machine->halted = false;

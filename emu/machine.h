@@ -148,7 +148,7 @@ void emu_machine_set_port_hook(EmuMachine *machine, EmuPortHook hook, void *user
 void emu_machine_request_stop(EmuMachine *machine);
 
 /* The same from callbacks on the machine's own thread (console sinks, port hooks, timers), at an instruction that does
- * not depend on how the run was cut: EMU_CLOCK_LATENCY_NS later. */
+ * not depend on how the run was cut: where the guest jumps next. */
 void emu_machine_stop_soon(EmuMachine *machine);
 
 /* Whether an INIT (8042 pulse, port 92) is performed in place (default) or stops the run. */

@@ -151,7 +151,6 @@ static EmuStop take_pending(EmuMachine *machine)
 
     machine->pending = (EmuStop) { .reason = EMU_STOP_NONE };
     machine->pending_due = false;
-    emu_timer_cancel(machine->pending_timer);
     machine->core.ports_silent = false;
     if (machine->init_pending) {
         machine->init_pending = false;
@@ -162,12 +161,28 @@ static EmuStop take_pending(EmuMachine *machine)
     return stop;
 }
 
+/* What devices asked for by way of an instruction: see the invariant in machine-internal.h. */
+static void serve_soft(EmuMachine *machine)
+{
+    UcCore *core = &machine->core;
+
+    if (!core->jumped) {
+        return;
+    }
+    core->jumped = false;
+    uc_core_attention_clear(core, UC_ATTN_SOFT | UC_ATTN_DEBT);
+    emu_clock_settle(machine->clock);
+    machine->intr_visible = machine->intr_level;
+    machine->pending_due |= machine->pending.reason != EMU_STOP_NONE;
+}
+
 /* Everything that wants attention between two instructions. */
 static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
 {
     UcCore *core = &machine->core;
 
     uc_core_attention_clear(core, UC_ATTN_EVENT);
+    serve_soft(machine);
     emu_clock_run_due(machine->clock);
     uc_core_apply_code_changes(core);
     if (machine->pending_due) {
@@ -188,7 +203,7 @@ static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
         return make_stop(strcmp(text, "SYSCALL") == 0 ? EMU_STOP_NOT_SUPPORTED : EMU_STOP_NO_MEMORY,
                          0, text);
     }
-    if (emu_clock_now(machine->clock) >= until_ns) {
+    if (emu_clock_settled(machine->clock) >= until_ns) {
         return make_stop(EMU_STOP_TIME, 0, "the time limit was reached");
     }
     if (pgm_ensure_handy(machine->pgm) != MEM_OK) {
@@ -253,10 +268,12 @@ static EmuStop after_exit(EmuMachine *machine, UcExit why)
     case UC_EXIT_GRANT:
         break;
     case UC_EXIT_HALT:
+        core->jumped = true;
         machine->halted = true;
         machine->n_halts++;
         break;
     case UC_EXIT_EXCEPTION:
+        core->jumped = true;
         return deliver_exception(machine);
     case UC_EXIT_BREAKPOINT:
         core->breakpoint_skip = core->fault_address;

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #define EFLAGS_TF 0x100u
+#define DR6_BS 0x4000u
 
 static bool engine_error(GError **error, const char *what, uc_err err)
 {
@@ -291,6 +292,7 @@ static void start(UcCore *core)
     core->exit = UC_EXIT_NONE;
     core->has_error = false;
     core->rep_left = 0;
+    core->rep_empty_bytes = UINT64_MAX;
     core->clock->in_guest = true;
 
     uc_err err = uc_emu_start(core->uc, eip, 0, 0, 0);
@@ -310,7 +312,7 @@ UcExit uc_core_run(UcCore *core)
 /* What a stepped instruction does with flags. */
 typedef enum FlagUse { FLAGS_UNUSED, FLAGS_STORED, FLAGS_LOADED } FlagUse;
 
-static FlagUse flag_use(const uint8_t *code, unsigned n)
+static unsigned n_prefixes(const uint8_t *code, unsigned n)
 {
     unsigned i = 0;
 
@@ -318,6 +320,13 @@ static FlagUse flag_use(const uint8_t *code, unsigned n)
                      (code[i] & 0xe7) == 0x26 || (code[i] & 0xfe) == 0x64)) {
         i++;
     }
+    return i;
+}
+
+static FlagUse flag_use(const uint8_t *code, unsigned n)
+{
+    unsigned i = n_prefixes(code, n);
+
     if (i >= n) {
         return FLAGS_UNUSED;
     }
@@ -349,13 +358,38 @@ static void mend_pushed_flags(UcCore *core)
     }
 }
 
+/* INT 1 and INT1 (ICEBP): their #DB is the guest's own. */
+static bool raises_db(const uint8_t *code, unsigned n)
+{
+    unsigned i = n_prefixes(code, n);
+
+    return (i < n && code[i] == 0xf1) || (i + 1 < n && code[i] == 0xcd && code[i + 1] == 1);
+}
+
+/* Our trap set DR6.BS: the guest keeps the bit as it was, or as its MOV to DR6 left it. */
+static void mend_dr6(UcCore *core, const uint8_t *code, unsigned n, uint64_t before)
+{
+    bool loaded = n >= 3 && code[0] == 0x0f && code[1] == 0x23 && (code[2] >> 3 & 7) == 6;
+
+    if (loaded) {
+        X86State state;
+
+        uc_core_read_state(core, &state);
+        before = state.gpr[code[2] & 7];
+    }
+    uint64_t now = uc_core_reg(core, UC_X86_REG_DR6) & ~(uint64_t)DR6_BS;
+
+    uc_core_set_reg(core, UC_X86_REG_DR6, now | (before & DR6_BS));
+}
+
 UcExit uc_core_step(UcCore *core)
 {
     uint64_t flags = uc_core_reg(core, UC_X86_REG_EFLAGS);
     uint64_t dr6 = uc_core_reg(core, UC_X86_REG_DR6);
     bool guest_tf = (flags & EFLAGS_TF) != 0;
     uint8_t code[15];
-    FlagUse use = flag_use(code, uc_core_peek_code(core, code, sizeof(code)));
+    unsigned n_code = uc_core_peek_code(core, code, sizeof(code));
+    FlagUse use = flag_use(code, n_code);
 
     core->n_steps++;
     uc_core_set_reg(core, UC_X86_REG_EFLAGS, flags | EFLAGS_TF);
@@ -363,16 +397,15 @@ UcExit uc_core_step(UcCore *core)
     core->block_len = 0;
     start(core);
     core->stepping = false;
+    core->jumped = uc_core_linear_pc(core) != core->block_address + core->block_len;
     /* The next free block must not look like one that follows inside this. */
     core->block_len = 0;
 
-    bool stepped = core->exit == UC_EXIT_EXCEPTION && core->vector == 1;
+    bool stepped = core->exit == UC_EXIT_EXCEPTION && core->vector == 1 && !raises_db(code, n_code);
 
     if (stepped && !guest_tf) {
         core->exit = UC_EXIT_STEPPED;
-        /* BS stays as the guest had it; MOV to DR6 of its own is kept. */
-        uc_core_set_reg(core, UC_X86_REG_DR6,
-                        (uc_core_reg(core, UC_X86_REG_DR6) & ~DR6_BS) | bs);
+        mend_dr6(core, code, n_code, dr6);
         if (use == FLAGS_STORED) {
             mend_pushed_flags(core);
         }

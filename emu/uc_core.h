@@ -36,6 +36,9 @@
 /* Guest-virtual names of host pages, for dropping their code: no guest can use this bit. */
 #define UC_CORE_PAGE_NAME (UINT64_C(1) << 62)
 
+/* The engine takes its callbacks as data pointers. */
+#define UC_CALLBACK(function) (__extension__(void *)(function))
+
 /* Why translated code was left. */
 typedef enum UcExit {
     UC_EXIT_NONE,
@@ -60,6 +63,8 @@ enum {
     UC_ATTN_EVENT = 4,   /* the run loop has something to look at */
     UC_ATTN_IF = 8,      /* an interrupt waits for IF: look at each block boundary */
     UC_ATTN_SYSENTER = 16,
+    UC_ATTN_SOFT = 32, /* a device wants something: to be served where the guest jumps next */
+    UC_ATTN_DEBT = 64, /* a port access took time: to be settled there too */
 };
 
 /* Where the engine's context blob keeps things; found by calibration. */
@@ -98,7 +103,14 @@ struct UcCore {
     bool rep_is_string;
     uint32_t rep_mask; /* the part of ECX it counts with, */
     uint32_t rep_left; /* and what is left of it; 0: not known */
+    uint64_t rep_bytes, rep_empty_bytes; /* clock->bytes at its last pass, and at the last that found CX = 0 */
     uint64_t n_blocks;
+    bool jumped; /* the present boundary follows a jump, an exception or HLT: the same however the run is cut */
+
+    bool cs_known; /* CS as it was last looked at, for the exact place in a block */
+    bool cs_protected;
+    uint16_t cs_selector;
+    uint64_t cs_base, cs_mask;
 
     uc_engine *uc;
     uc_context *context;

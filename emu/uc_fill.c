@@ -136,6 +136,13 @@ static void note_tracked_store(UcCore *core, PageId id, GVirt va)
     }
 }
 
+static bool is_code_page(UcCore *core, GPhys gpa)
+{
+    PgmPageInfo info;
+
+    return pgm_page_query(core->pgm, gpa, &info) && info.executed;
+}
+
 static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access, unsigned perms,
                    uc_tlb_entry *entry)
 {
@@ -155,6 +162,10 @@ static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access
     case PGM_FILL_UNASSIGNED:
         if (access == MEM_ACCESS_EXEC) {
             return refuse(core, core->stepping ? UC_EXIT_BAD_FETCH : UC_EXIT_STEP_AGAIN, va);
+        }
+        if (access == MEM_ACCESS_WRITE && !core->stepping && is_code_page(core, fill->gpa)) {
+            /* The engine does not see what a caught store changes in the running block. */
+            return refuse(core, UC_EXIT_STEP_AGAIN, va);
         }
         /* An access that runs code of ours needs the exact instruction: none may be cached. */
         core->flush_after_catch |= fill->kind == PGM_FILL_CATCH;
@@ -246,7 +257,7 @@ void uc_core_catch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
 bool uc_core_add_fill_hook(UcCore *core, GError **error)
 {
     uc_hook hook;
-    uc_err err = uc_hook_add(core->uc, &hook, UC_HOOK_TLB_FILL, (void *)on_fill, core, 1, 0);
+    uc_err err = uc_hook_add(core->uc, &hook, UC_HOOK_TLB_FILL, UC_CALLBACK(on_fill), core, 1, 0);
 
     if (err != UC_ERR_OK) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE,

@@ -89,13 +89,26 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     if (!core->rep_is_string) {
         return false;
     }
-    /* Each iteration counts CX down by one: it is read when it should be zero, or when not known. */
-    if (core->block_address == address && core->rep_left > 1) {
+    /* Each iteration counts CX down by one: it is read when it should be zero, or when not known. Known is it
+     * if nothing but the last iteration was charged since the pass before. */
+    bool follows = core->clock->bytes == core->rep_bytes + size;
+
+    core->rep_bytes = core->clock->bytes;
+    if (follows && core->rep_left > 1) {
         core->rep_left--;
         return false;
     }
     core->rep_left = (uint32_t)uc_core_reg(core, UC_X86_REG_ECX) & core->rep_mask;
-    return core->rep_left == 0;
+    if (core->rep_left != 0) {
+        return false;
+    }
+    /* Twice in a row is no REP: the guest put other code there. It must not loop where nothing stops it. */
+    if (core->rep_empty_bytes == core->clock->bytes) {
+        core->rep_address = UINT64_MAX;
+        return false;
+    }
+    core->rep_empty_bytes = core->clock->bytes;
+    return true;
 }
 
 /* A loop to itself seen before: the common case of a block that begins inside the last one. */
@@ -103,6 +116,25 @@ static inline bool is_known_loop(const UcCore *core, uint64_t address, uint32_t 
 {
     return address == core->rep_address && !core->rep_is_string &&
            address + size == core->block_address + core->block_len;
+}
+
+/* A boundary at which something may be wanted. Returns: NONE to go on */
+static UcExit look_around(UcCore *core, uint64_t address, uint64_t bytes)
+{
+    const int hard = UC_ATTN_STOP | UC_ATTN_CODE | UC_ATTN_EVENT | UC_ATTN_SYSENTER;
+    int attention = g_atomic_int_get(&core->attention);
+
+    core->jumped = core->block_len != 0 && address != core->block_address + core->block_len;
+    if (core->jumped && (attention & UC_ATTN_DEBT) != 0) {
+        uc_core_attention_clear(core, UC_ATTN_DEBT);
+        core->stop_at -= MIN(core->clock->debt, core->stop_at);
+        emu_clock_settle(core->clock);
+    }
+    if ((attention & hard) != 0 || (core->jumped && (attention & UC_ATTN_SOFT) != 0) ||
+        ((attention & UC_ATTN_IF) != 0 && (uc_core_reg(core, UC_X86_REG_EFLAGS) & 0x200) != 0)) {
+        return UC_EXIT_ATTENTION;
+    }
+    return bytes > core->stop_at ? UC_EXIT_LIMIT : UC_EXIT_NONE;
 }
 
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
@@ -114,18 +146,14 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         !is_known_loop(core, address, size) && is_empty_rep_pass(core, address, size)) {
         return;
     }
+    if (core->stepping) {
+        clock->bytes -= core->block_len; /* announced again: the instruction changed itself */
+    }
     uint64_t bytes = clock->bytes + size;
 
     if (G_UNLIKELY(bytes > core->stop_at || g_atomic_int_get(&core->attention) != 0) &&
         !core->stepping) {
-        int attention = g_atomic_int_get(&core->attention);
-
-        if ((attention & ~UC_ATTN_IF) != 0 ||
-            ((attention & UC_ATTN_IF) != 0 && (uc_core_reg(core, UC_X86_REG_EFLAGS) & 0x200) != 0)) {
-            core->exit = UC_EXIT_ATTENTION;
-        } else if (bytes > core->stop_at) {
-            core->exit = UC_EXIT_LIMIT;
-        }
+        core->exit = look_around(core, address, bytes);
         if (core->exit != UC_EXIT_NONE) {
             core->block_len = 0;
             uc_emu_stop(uc);
@@ -168,6 +196,15 @@ static bool on_invalid(uc_engine *uc, void *user)
     return true;
 }
 
+/* What a port access takes on an ISA bus. */
+#define PORT_ACCESS_NS 1000
+
+static void charge_port_access(UcCore *core)
+{
+    core->clock->debt += PORT_ACCESS_NS;
+    uc_core_attention(core, UC_ATTN_DEBT);
+}
+
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user)
 {
     UcCore *core = user;
@@ -181,6 +218,7 @@ static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user)
     if (core->port_hook != NULL) {
         core->port_hook(core->port_hook_user, false, (uint16_t)port, (unsigned)size, value);
     }
+    charge_port_access(core);
     return value;
 }
 
@@ -196,6 +234,7 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
         core->port_hook(core->port_hook_user, true, (uint16_t)port, (unsigned)size, value);
     }
     emu_ports_write(core->ports, (uint16_t)port, (unsigned)size, value);
+    charge_port_access(core);
 }
 
 /* The time-stamp counter runs at 1 GHz: it is guest time. */
@@ -276,16 +315,16 @@ bool uc_core_add_hooks(UcCore *core, GError **error)
         void *callback;
         int insn;
     } hooks[] = {
-        { "block", UC_HOOK_BLOCK, on_block, 0 },
-        { "exception", UC_HOOK_INTR, on_exception, 0 },
-        { "invalid instruction", UC_HOOK_INSN_INVALID, on_invalid, 0 },
-        { "IN", UC_HOOK_INSN, on_in, UC_X86_INS_IN },
-        { "OUT", UC_HOOK_INSN, on_out, UC_X86_INS_OUT },
-        { "RDTSC", UC_HOOK_INSN, on_rdtsc, UC_X86_INS_RDTSC },
-        { "RDTSCP", UC_HOOK_INSN, on_rdtscp, UC_X86_INS_RDTSCP },
-        { "CPUID", UC_HOOK_INSN, on_cpuid, UC_X86_INS_CPUID },
-        { "SYSENTER", UC_HOOK_INSN, on_sysenter, UC_X86_INS_SYSENTER },
-        { "SYSCALL", UC_HOOK_INSN, on_syscall, UC_X86_INS_SYSCALL },
+        { "block", UC_HOOK_BLOCK, UC_CALLBACK(on_block), 0 },
+        { "exception", UC_HOOK_INTR, UC_CALLBACK(on_exception), 0 },
+        { "invalid instruction", UC_HOOK_INSN_INVALID, UC_CALLBACK(on_invalid), 0 },
+        { "IN", UC_HOOK_INSN, UC_CALLBACK(on_in), UC_X86_INS_IN },
+        { "OUT", UC_HOOK_INSN, UC_CALLBACK(on_out), UC_X86_INS_OUT },
+        { "RDTSC", UC_HOOK_INSN, UC_CALLBACK(on_rdtsc), UC_X86_INS_RDTSC },
+        { "RDTSCP", UC_HOOK_INSN, UC_CALLBACK(on_rdtscp), UC_X86_INS_RDTSCP },
+        { "CPUID", UC_HOOK_INSN, UC_CALLBACK(on_cpuid), UC_X86_INS_CPUID },
+        { "SYSENTER", UC_HOOK_INSN, UC_CALLBACK(on_sysenter), UC_X86_INS_SYSENTER },
+        { "SYSCALL", UC_HOOK_INSN, UC_CALLBACK(on_syscall), UC_X86_INS_SYSCALL },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(hooks); i++) {
@@ -331,7 +370,7 @@ bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error)
     breakpoint = g_new0(UcBreakpoint, 1);
     breakpoint->count = 1;
 
-    uc_err err = uc_hook_add(core->uc, &breakpoint->hook, UC_HOOK_CODE, (void *)on_breakpoint, core,
+    uc_err err = uc_hook_add(core->uc, &breakpoint->hook, UC_HOOK_CODE, UC_CALLBACK(on_breakpoint), core,
                              address, address);
 
     if (err != UC_ERR_OK) {

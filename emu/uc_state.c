@@ -62,12 +62,28 @@ static X86Seg read_cache(const UcCore *core, unsigned index)
 GVirt uc_core_linear_pc(UcCore *core)
 {
     uint64_t eip = uc_core_reg(core, UC_X86_REG_EIP);
+    uint16_t selector = (uint16_t)uc_core_reg(core, UC_X86_REG_CS);
+    bool is_protected = (uc_core_reg(core, UC_X86_REG_CR0) & CR0_PE) != 0;
 
+    if (core->cs_known && selector == core->cs_selector && is_protected == core->cs_protected) {
+        GVirt pc = (core->cs_base + eip) & core->cs_mask;
+
+        /* The base of last time is believed only while it puts the instruction into the running block. */
+        if (core->block_len != 0 && pc - core->block_address <= core->block_len) {
+            return pc;
+        }
+    }
     uc_context_save(core->uc, core->context);
 
     X86Seg cs = read_cache(core, X86_CS);
+    bool wide = (cs.attr & X86_SEG_L) != 0;
 
-    return (cs.attr & X86_SEG_L) != 0 ? eip : (uint32_t)(cs.base + eip);
+    core->cs_known = true;
+    core->cs_selector = selector;
+    core->cs_protected = is_protected;
+    core->cs_base = wide ? 0 : cs.base;
+    core->cs_mask = wide ? UINT64_MAX : UINT32_MAX;
+    return (core->cs_base + eip) & core->cs_mask;
 }
 
 void uc_core_paging_regs(UcCore *core, X86PagingRegs *regs)
