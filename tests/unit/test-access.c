@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Typed and bulk access: values, crossings, gaps, the end of the address space; and the page-map TLB behind them.
+ * Typed and bulk access: values, crossings, gaps, the end of the address space; and the page-map
+ * TLB behind them.
  */
 #include "tests/unit/pgm-fixture.h"
 
@@ -217,11 +218,16 @@ static const struct {
     GPhys gpa;
     uint64_t len;
 } spans[] = {
-    { P, 0 },           { P, 1 },
-    { P + 5, 10 },      { P - 3, 6 },
-    { P, PAGE },        { P - 1, PAGE + 2 },
-    { P + 1, 64 * PAGE }, { LOW_LEN - 100, HIGH - LOW_LEN + 200 }, /* RAM, gap, RAM */
-    { HOLE, PAGE },     { HIGH + HIGH_LEN - PAGE, 3 * PAGE },
+    { P, 0 },
+    { P, 1 },
+    { P + 5, 10 },
+    { P - 3, 6 },
+    { P, PAGE },
+    { P - 1, PAGE + 2 },
+    { P + 1, 64 * PAGE },
+    { LOW_LEN - 100, HIGH - LOW_LEN + 200 }, /* RAM, gap, RAM */
+    { HOLE, PAGE },
+    { HIGH + HIGH_LEN - PAGE, 3 * PAGE },
 };
 
 START_TEST(bulk_reads_what_lies_there)
@@ -514,8 +520,7 @@ int main(void)
     tcase_add_loop_test(tcase, typed_writes_touch_their_bytes_only, 0, 4);
     tcase_add_test(tcase, odd_sizes_go_through_the_bus);
     tcase_add_loop_test(tcase, missing_bytes_read_as_ones_and_are_told, 0, G_N_ELEMENTS(gaps));
-    tcase_add_loop_test(tcase, writes_to_nowhere_vanish_and_the_rest_lands, 0,
-                        G_N_ELEMENTS(gaps));
+    tcase_add_loop_test(tcase, writes_to_nowhere_vanish_and_the_rest_lands, 0, G_N_ELEMENTS(gaps));
     tcase_add_test(tcase, a_huge_gap_is_one_step);
     tcase_add_test(tcase, no_hook_no_harm);
     tcase_add_loop_test(tcase, bulk_reads_what_lies_there, 0, G_N_ELEMENTS(spans));

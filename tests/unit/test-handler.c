@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access handlers: whose bytes they are, what they are given, what their answers do, and what the page's record says.
+ * Access handlers: whose bytes they are, what they are given, what their answers do, and what the
+ * page's record says.
  */
 #include "tests/unit/pgm-fixture.h"
 
@@ -62,8 +63,8 @@ static void hook_on(Hook *hook, PgmHandlerKind kind, GPhys start, uint64_t len)
 {
     g_autoptr(GError) error = NULL;
 
-    hook->handler = pgm_handler_new(pgm, kind, start, len, hooked, hook,
-                                    hook == &one ? "one" : "two", &error);
+    hook->handler =
+        pgm_handler_new(pgm, kind, start, len, hooked, hook, hook == &one ? "one" : "two", &error);
     ck_assert_msg(hook->handler != NULL, "%s", error ? error->message : "");
 }
 
@@ -90,8 +91,7 @@ START_TEST(write_handler_answers_decide)
     ck_assert_int_eq(one.last.origin, MEM_ORIGIN_LOADER);
     ck_assert_mem_eq(one.bytes, &value, 4);
     ck_assert_ptr_eq(one.last.host, gmm_arena(gmm) + ((uint64_t)page_at(P).id << 12));
-    ck_assert_int_eq(status,
-                     one.result == PGM_HANDLER_FAILED ? MEM_ERR_BUS_ERROR : MEM_OK);
+    ck_assert_int_eq(status, one.result == PGM_HANDLER_FAILED ? MEM_ERR_BUS_ERROR : MEM_OK);
     ck_assert_uint_eq(pgm_read_u32(pgm, P),
                       one.result == PGM_HANDLER_DO_DEFAULT ? value : 0x99999999);
     ck_assert_uint_eq(one.n, 1); /* reads are none of its business */
@@ -146,14 +146,9 @@ static const struct {
     uint64_t len;
     const char *one, *two; /* bytes each handler got: offset from P, length */
 } cuts[] = {
-    { P, 16, "4+4", "10+2" },
-    { P + 4, 4, "4+4", NULL },
-    { P + 5, 1, "5+1", NULL },
-    { P + 2, 4, "4+2", NULL },
-    { P + 6, 4, "6+2", NULL },
-    { P + 8, 2, NULL, NULL },
-    { P + 11, 8, NULL, "11+1" },
-    { P + 7, 4, "7+1", "10+1" },
+    { P, 16, "4+4", "10+2" },    { P + 4, 4, "4+4", NULL },   { P + 5, 1, "5+1", NULL },
+    { P + 2, 4, "4+2", NULL },   { P + 6, 4, "6+2", NULL },   { P + 8, 2, NULL, NULL },
+    { P + 11, 8, NULL, "11+1" }, { P + 7, 4, "7+1", "10+1" },
 };
 
 static void check_cut(const Hook *hook, const char *want)
@@ -175,9 +170,9 @@ START_TEST(each_handler_gets_its_bytes_and_memory_the_rest)
     hook_on(&two, WRITE, P + 10, 2);
     hook_on(&one, WRITE, P + 4, 4);
     if (len <= 8) {
-        ck_assert_int_eq(pgm_bus_write(pgm, cuts[_i].start, (unsigned)len, 0x6666666666666666,
-                                       MEM_ORIGIN_CPU),
-                         MEM_OK);
+        ck_assert_int_eq(
+            pgm_bus_write(pgm, cuts[_i].start, (unsigned)len, 0x6666666666666666, MEM_ORIGIN_CPU),
+            MEM_OK);
     } else {
         ck_assert_int_eq(pgm_write(pgm, cuts[_i].start, data, len, MEM_ORIGIN_CPU), MEM_OK);
     }
@@ -371,10 +366,9 @@ START_TEST(cpu_treats_an_off_handler_as_armed)
 
     ck_assert_int_eq(armed.kind, PGM_FILL_CATCH);
     ck_assert_int_eq(off.kind, PGM_FILL_CATCH);
-    ck_assert_uint_eq(off.perms, kind == ALL ? MEM_ACCESS_READ | MEM_ACCESS_WRITE
-                                             : MEM_ACCESS_WRITE);
-    ck_assert_int_eq(fill(P, MEM_ACCESS_READ).kind,
-                     kind == ALL ? PGM_FILL_CATCH : PGM_FILL_DIRECT);
+    ck_assert_uint_eq(off.perms,
+                      kind == ALL ? MEM_ACCESS_READ | MEM_ACCESS_WRITE : MEM_ACCESS_WRITE);
+    ck_assert_int_eq(fill(P, MEM_ACCESS_READ).kind, kind == ALL ? PGM_FILL_CATCH : PGM_FILL_DIRECT);
     ck_assert_int_eq(pgm_bus_write(pgm, P, 4, 9, MEM_ORIGIN_CPU), MEM_OK);
     ck_assert_uint_eq(one.n, 0);
     ck_assert_uint_eq(pgm_read_u32(pgm, P), 9);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MMIO: which accesses a device sees for a guest access, byte order, refusals, aliases of device memory, and devices
- * that change the map from inside an access.
+ * MMIO: which accesses a device sees for a guest access, byte order, refusals, aliases of device
+ * memory, and devices that change the map from inside an access.
  */
 #include "tests/unit/pgm-fixture.h"
 

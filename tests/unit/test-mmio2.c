@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MMIO2: one stable host pointer wherever the guest moves it, and dirty tracking that misses nothing.
+ * MMIO2: one stable host pointer wherever the guest moves it, and dirty tracking that misses
+ * nothing.
  */
 #include "tests/unit/pgm-fixture.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ROM and shadow RAM: what reads see and where writes go under each protection, for typed, bulk and CPU access.
+ * ROM and shadow RAM: what reads see and where writes go under each protection, for typed, bulk and
+ * CPU access.
  */
 #include "tests/unit/pgm-fixture.h"
 
@@ -84,8 +85,7 @@ START_TEST(protection_directs_reads_and_writes)
 
     ck_assert_uint_eq(pgm_read_u32(pgm, P), want);
     ck_assert_uint_eq(pgm_read_u32(pgm, P), want);
-    ck_assert_int_eq(page_at(P).type,
-                     prots[prot].reads_ram ? PGM_PAGE_ROM_SHADOW : PGM_PAGE_ROM);
+    ck_assert_int_eq(page_at(P).type, prots[prot].reads_ram ? PGM_PAGE_ROM_SHADOW : PGM_PAGE_ROM);
     for (unsigned round = 0; round < 2; round++) {
         if (way == TYPED) {
             store(P, FRESH);
@@ -188,7 +188,7 @@ static const struct {
     { LOW, PAGE, MEM_OK, 0 },
     { ABOVE - PAGE, 2 * PAGE, MEM_OK, 1 },
     { ROM, ABOVE, MEM_OK, 68 }, /* across RAM and a gap to the next ROM */
-    { 0, UINT64_MAX & MEM_PAGE_MASK, MEM_OK, 68 },
+    { 0, UINT64_MAX &MEM_PAGE_MASK, MEM_OK, 68 },
     { UINT64_MAX & MEM_PAGE_MASK, 4 * PAGE, MEM_OK, 0 }, /* would wrap: stops at the end */
     { ROM, 0, MEM_OK, 0 },
     { ROM + 1, PAGE, MEM_ERR_UNALIGNED, 0 },
@@ -197,17 +197,16 @@ static const struct {
 
 START_TEST(request_touches_shadowed_rom_inside_only)
 {
-    ck_assert_int_eq(pgm_rom_register(pgm, ABOVE, 4 * PAGE, NULL, 0, 0, PGM_ROM_FLAG_SHADOWED,
-                                      "o", "second", NULL),
+    ck_assert_int_eq(pgm_rom_register(pgm, ABOVE, 4 * PAGE, NULL, 0, 0, PGM_ROM_FLAG_SHADOWED, "o",
+                                      "second", NULL),
                      MEM_OK);
-    ck_assert_int_eq(pgm_rom_register(pgm, ABOVE + 4 * PAGE, PAGE, NULL, 0, 0, 0, "o", "plain",
-                                      NULL),
-                     MEM_OK);
+    ck_assert_int_eq(
+        pgm_rom_register(pgm, ABOVE + 4 * PAGE, PAGE, NULL, 0, 0, 0, "o", "plain", NULL), MEM_OK);
     PgmRomProt prot;
 
-    ck_assert_int_eq(pgm_rom_protect(pgm, requests[_i].start, requests[_i].len,
-                                     PGM_ROM_READ_RAM_WRITE_RAM),
-                     requests[_i].status);
+    ck_assert_int_eq(
+        pgm_rom_protect(pgm, requests[_i].start, requests[_i].len, PGM_ROM_READ_RAM_WRITE_RAM),
+        requests[_i].status);
     ck_assert_uint_eq(stats().rom_switched_pages, requests[_i].n_switched);
     ck_assert_uint_eq(stats().rom_protect_calls, 1);
     ck_assert(pgm_rom_get_protection(pgm, ABOVE + 4 * PAGE, &prot));
@@ -424,8 +423,7 @@ int main(void)
     tcase_add_loop_test(tcase, cpu_is_answered_by_protection, 0, 4);
     tcase_add_loop_test(tcase, cpu_is_told_of_every_change_of_protection, 0, 16);
     tcase_add_test(tcase, firmware_copies_itself_to_shadow);
-    tcase_add_loop_test(tcase, request_touches_shadowed_rom_inside_only, 0,
-                        G_N_ELEMENTS(requests));
+    tcase_add_loop_test(tcase, request_touches_shadowed_rom_inside_only, 0, G_N_ELEMENTS(requests));
     tcase_add_test(tcase, bad_protection_is_refused);
     tcase_add_test(tcase, few_pages_are_told_one_by_one_many_at_once);
     tcase_add_test(tcase, reset_shows_the_image_and_drops_the_shadow);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches: which accesses they are told of, by which path, and that they cost unwatched pages nothing.
+ * Watches: which accesses they are told of, by which path, and that they cost unwatched pages
+ * nothing.
  */
 #include "tests/unit/pgm-fixture.h"
 
@@ -59,9 +60,9 @@ static const struct {
     unsigned size;
     bool hit; /* of a watch on [P + 8, P + 12) */
 } accesses[] = {
-    { 8, 4, true },  { 8, 1, true },  { 11, 1, true }, { 7, 1, false }, { 12, 1, false },
-    { 4, 4, false }, { 4, 8, true },  { 0, 8, false }, { 5, 4, true },  { 11, 8, true },
-    { 12, 8, false }, { 7, 2, true },
+    { 8, 4, true },   { 8, 1, true },  { 11, 1, true },  { 7, 1, false },
+    { 12, 1, false }, { 4, 4, false }, { 4, 8, true },   { 0, 8, false },
+    { 5, 4, true },   { 11, 8, true }, { 12, 8, false }, { 7, 2, true },
 };
 
 START_TEST(watch_is_exact_by_bytes)
@@ -206,8 +207,8 @@ START_TEST(absurd_watches_are_refused)
     } bad[] = { { P, 0, R }, { UINT64_MAX, 2, R }, { P, 1, 0 }, { P, 1, 8 } };
     g_autoptr(GError) error = NULL;
 
-    ck_assert_ptr_null(
-        pgm_watch_new(pgm, bad[_i].start, bad[_i].len, bad[_i].accesses, false, seen, NULL, &error));
+    ck_assert_ptr_null(pgm_watch_new(pgm, bad[_i].start, bad[_i].len, bad[_i].accesses, false, seen,
+                                     NULL, &error));
     ck_assert_int_eq(error->code, MEM_ERR_INVALID_PARAMETER);
 }
 END_TEST
@@ -341,20 +342,13 @@ static const struct {
     PgmFillKind kind;
     unsigned perms;
 } fills[] = {
-    { R, R, false, PGM_FILL_CATCH, R },
-    { R, W, false, PGM_FILL_DIRECT, W },
-    { R, X, false, PGM_FILL_DIRECT, W | X },
-    { R, W, true, PGM_FILL_DIRECT, W | X },
-    { W, R, false, PGM_FILL_DIRECT, R },
-    { W, W, false, PGM_FILL_CATCH, W },
-    { W, X, false, PGM_FILL_DIRECT, R | X },
-    { R | W, R, false, PGM_FILL_CATCH, R | W },
-    { R | W, W, false, PGM_FILL_CATCH, R | W },
-    { R | W, X, false, PGM_FILL_DIRECT, X },
-    { X, R, false, PGM_FILL_DIRECT, R | W },
-    { X, W, false, PGM_FILL_DIRECT, R | W },
-    { X, X, false, PGM_FILL_DIRECT, R | W | X },
-    { 0, X, false, PGM_FILL_DIRECT, R | W | X },
+    { R, R, false, PGM_FILL_CATCH, R },          { R, W, false, PGM_FILL_DIRECT, W },
+    { R, X, false, PGM_FILL_DIRECT, W | X },     { R, W, true, PGM_FILL_DIRECT, W | X },
+    { W, R, false, PGM_FILL_DIRECT, R },         { W, W, false, PGM_FILL_CATCH, W },
+    { W, X, false, PGM_FILL_DIRECT, R | X },     { R | W, R, false, PGM_FILL_CATCH, R | W },
+    { R | W, W, false, PGM_FILL_CATCH, R | W },  { R | W, X, false, PGM_FILL_DIRECT, X },
+    { X, R, false, PGM_FILL_DIRECT, R | W },     { X, W, false, PGM_FILL_DIRECT, R | W },
+    { X, X, false, PGM_FILL_DIRECT, R | W | X }, { 0, X, false, PGM_FILL_DIRECT, R | W | X },
 };
 
 START_TEST(cpu_catches_what_is_watched)
