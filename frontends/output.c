@@ -104,9 +104,9 @@ bool fe_output_is_mid_line(const FeOutput *output)
     return output->mid_line;
 }
 
-bool fe_output_is_terminal(const FeOutput *output)
+bool fe_output_is_stdout(const FeOutput *output)
 {
-    return isatty(output->fd) != 0;
+    return output->fd == STDOUT_FILENO;
 }
 
 char *fe_output_describe_error(const FeOutput *output)

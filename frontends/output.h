@@ -32,7 +32,7 @@ void fe_output_flush(FeOutput *output);
 
 /* Whether what went by so far ends in the middle of a line. */
 bool fe_output_is_mid_line(const FeOutput *output);
-bool fe_output_is_terminal(const FeOutput *output);
+bool fe_output_is_stdout(const FeOutput *output);
 
 /* Returns: (transfer full): "cannot write stdout: Broken pipe", or %NULL while all is well */
 char *fe_output_describe_error(const FeOutput *output);

@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OUT_SERIAL, OUT_DEBUGCON };
@@ -195,14 +196,23 @@ static void tell(Run *run, FeOutcome *outcome, uint64_t wall_ns)
     fe_say("stopped: %s", outcome->reason);
 }
 
-/* Where both are the same screen, our words start on a line of their own. */
+static bool stdout_is_stderr(void)
+{
+    struct stat out;
+    struct stat err;
+
+    return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+           out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
+/* Where both are the same terminal, pipe or file, our words start on a line of their own. */
 static void end_console_line(const Run *run)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(run->consoles); i++) {
         const FeOutput *output = run->consoles[i];
 
-        if (output != NULL && fe_output_is_mid_line(output) && fe_output_is_terminal(output) &&
-            isatty(STDERR_FILENO)) {
+        if (output != NULL && fe_output_is_stdout(output) && fe_output_is_mid_line(output) &&
+            stdout_is_stderr()) {
             fe_say_text("\n");
         }
     }

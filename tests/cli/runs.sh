@@ -224,6 +224,11 @@ says 'stopped: cannot write stdout'
 ends 2 '*' --bios "$tmp/power-off" --dump /dev/full@FFFFE000+8K
 says '--dump: cannot write /dev/full'
 
+# --- both on one pipe: our words start on a line of their own
+n=$((n + 1))
+"$quire" run --bios "$tmp/hi" --quiet </dev/null 2>&1 | cat >"$tmp/err"
+[ "$(head -n 1 "$tmp/err")" = Hi ] && [ "$(wc -l <"$tmp/err")" = 2 ] || fail "one pipe for both"
+
 # --- input
 printf 'abcq' >"$tmp/keys"
 input=$tmp/keys
