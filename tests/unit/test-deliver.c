@@ -456,6 +456,45 @@ START_TEST(push_across_pages_follows_the_page_tables)
 }
 END_TEST
 
+START_TEST(push_may_be_split_anywhere)
+{
+    page_on();
+    put_pte(8, 0x80000 | 0x67);
+    put(ESP0, 0x9005, 4); /* three bytes of the old ESP below the border, one above */
+    st.gpr[X86_RSP] = 0xaabbccdd;
+    ck_assert_int_eq(deliver(event(EXTERNAL, VECTOR)), X86_DELIVER_OK);
+    ck_assert_uint_eq(get(0x80ffd, 3), 0xbbccdd);
+    ck_assert_uint_eq(get(0x9000, 2), 0x23aa); /* and SS after it */
+}
+END_TEST
+
+/* Pushes in the same ring are explicit accesses: AC, as rflags has it, opens user pages. */
+static const struct {
+    uint32_t rflags_ac, stale_ac;
+    X86DeliverResult result;
+} ac_rows[] = {
+    { 0x40000, 0, X86_DELIVER_OK },
+    { 0, 0x40000, X86_DELIVER_FAULT },
+};
+
+START_TEST(smap_looks_at_ac_of_rflags)
+{
+    page_on();
+    for (unsigned page = 1; page < 4; page++) {
+        put_pte(page, page << 12 | 0x63);
+    }
+    set_ring(0);
+    st.paging.cr4 = 0x200000;
+    st.rflags |= ac_rows[_i].rflags_ac;
+    st.paging.eflags = ac_rows[_i].stale_ac;
+    ck_assert_int_eq(deliver(event(EXTERNAL, VECTOR)), ac_rows[_i].result);
+    if (ac_rows[_i].result == X86_DELIVER_FAULT) {
+        ck_assert_uint_eq(out.vector, PF);
+        ck_assert_uint_eq(out.error, 3);
+    }
+}
+END_TEST
+
 START_TEST(table_entries_across_pages_are_read_whole)
 {
     page_on();
@@ -490,6 +529,8 @@ static Suite *deliver_suite(void)
     tcase_add_loop_test(tcase, page_faults_of_the_delivery, 0, G_N_ELEMENTS(page_rows));
     tcase_add_test(tcase, smap_stops_pushes_to_user_pages_in_a_ring_change);
     tcase_add_test(tcase, push_across_pages_follows_the_page_tables);
+    tcase_add_test(tcase, push_may_be_split_anywhere);
+    tcase_add_loop_test(tcase, smap_looks_at_ac_of_rflags, 0, G_N_ELEMENTS(ac_rows));
     tcase_add_test(tcase, table_entries_across_pages_are_read_whole);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -345,6 +345,17 @@ START_TEST(segment_is_read_through_its_table)
 }
 END_TEST
 
+START_TEST(all_eight_bytes_of_a_descriptor_are_read)
+{
+    X86Seg got;
+
+    put(GDT + DATA0, DESC(0x89abcdefu, 0x54321, 0xc093), 8);
+    ck_assert_int_eq(x86_load_segment(&st, cpu, DATA0, &got, &out), X86_DELIVER_OK);
+    ck_assert_uint_eq(got.base, 0x89abcdef);
+    ck_assert_uint_eq(got.limit, 0x54321fff);
+}
+END_TEST
+
 START_TEST(segment_in_a_missing_table_is_a_page_fault)
 {
     X86Seg got;
@@ -417,6 +428,7 @@ static Suite *escalate_suite(void)
 
     tcase_add_checked_fixture(beside, setup, teardown);
     tcase_add_loop_test(beside, segment_is_read_through_its_table, 0, G_N_ELEMENTS(segments));
+    tcase_add_test(beside, all_eight_bytes_of_a_descriptor_are_read);
     tcase_add_test(beside, segment_in_a_missing_table_is_a_page_fault);
     tcase_add_test(beside, descriptor_base_and_limit_are_put_together);
     tcase_add_test(beside, exceptions_have_names);
