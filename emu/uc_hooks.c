@@ -146,7 +146,13 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         !is_known_loop(core, address, size) && is_empty_rep_pass(core, address, size)) {
         return;
     }
-    if (core->stepping) {
+    if (core->stepping && core->block_len != 0) {
+        if (address != core->block_address) {
+            /* MOV SS and STI hold our trap off too: one instruction was executed all the same. */
+            core->exit = UC_EXIT_STEPPED;
+            uc_emu_stop(uc);
+            return;
+        }
         clock->bytes -= core->block_len; /* announced again: the instruction changed itself */
     }
     uint64_t bytes = clock->bytes + size;
@@ -196,12 +202,16 @@ static bool on_invalid(uc_engine *uc, void *user)
     return true;
 }
 
-/* What a port access takes on an ISA bus. */
-#define PORT_ACCESS_NS 1000
+/*
+ * What leaving the processor takes: a port access on an ISA bus, a time-stamp read as virtual machines that
+ * trap it have it. Guests wait in loops around these; were they free, such a wait would take far more
+ * host time than guest time.
+ */
+#define OUTSIDE_NS 1000
 
-static void charge_port_access(UcCore *core)
+static void charge_outside(UcCore *core)
 {
-    core->clock->debt += PORT_ACCESS_NS;
+    core->clock->debt += OUTSIDE_NS;
     uc_core_attention(core, UC_ATTN_DEBT);
 }
 
@@ -218,7 +228,7 @@ static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user)
     if (core->port_hook != NULL) {
         core->port_hook(core->port_hook_user, false, (uint16_t)port, (unsigned)size, value);
     }
-    charge_port_access(core);
+    charge_outside(core);
     return value;
 }
 
@@ -234,7 +244,7 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
         core->port_hook(core->port_hook_user, true, (uint16_t)port, (unsigned)size, value);
     }
     emu_ports_write(core->ports, (uint16_t)port, (unsigned)size, value);
-    charge_port_access(core);
+    charge_outside(core);
 }
 
 /* The time-stamp counter runs at 1 GHz: it is guest time. */
@@ -247,6 +257,7 @@ static int on_rdtsc(uc_engine *uc, void *user)
 
     uc_reg_write(uc, UC_X86_REG_EAX, &low);
     uc_reg_write(uc, UC_X86_REG_EDX, &high);
+    charge_outside(core);
     return 1;
 }
 
