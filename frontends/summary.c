@@ -29,11 +29,10 @@ static void print_memory(const FeCounters *c, GString *text)
                            " fills; ranges %" U " hits, %" U " misses\n",
                            c->emu.tlb_fills, c->emu.tlb_flushes, c->pgm.tlb_fills,
                            c->pgm.range_cache_hits, c->pgm.range_cache_misses);
-    g_string_append_printf(text,
-                           "quire: ROM: %" U " protection calls switched %" U " pages; %" U
-                           " writes ignored, %" U " to the RAM behind\n",
-                           c->pgm.rom_protect_calls, c->pgm.rom_switched_pages,
-                           c->pgm.rom_writes_ignored, c->pgm.rom_writes_shadow);
+    g_string_append_printf(
+        text,
+        "quire: ROM: protection of %" U " pages switched in %" U " calls; %" U " writes ignored\n",
+        c->pgm.rom_switched_pages, c->pgm.rom_protect_calls, c->pgm.rom_writes_ignored);
 }
 
 static void print_traffic(const FeCounters *c, GString *text)

@@ -258,6 +258,10 @@ ends 7 '*' --bios "$tmp/exit3" --trace=pio
 says '00f4'
 ends 7 '*' --bios "$tmp/exit3" "--trace=pio:$tmp/trace"
 check "trace goes to its file" grep -qi 'f4' "$tmp/trace"
+firmware rom-write B8 00 F0 8E D8 C6 06 00 00 55 "${exit0[@]}"
+ends 1 '*' --bios "$tmp/rom-write" --trace=rom
+says 'rom '*'000f0000'
+says '1 writes ignored'
 
 # --- a run repeats exactly, cut by guest time (stdin may still say something), by wall time, or hardly at all
 mkfifo "$tmp/silent"
@@ -282,6 +286,9 @@ input=/dev/null
 check "a run cut by guest time is the same" cmp "$tmp/plain" "$tmp/cut"
 repeats watched --max-time 100 "--trace=all:$tmp/all" --timeout 50 --map
 check "a traced run is the same" cmp "$tmp/plain" "$tmp/watched"
+for class in pio irq fault; do
+    check "SeaBIOS's trace has $class" grep -q " $class " "$tmp/all"
+done
 
 echo "$n checks, $n_failed failures"
 [ $n_failed = 0 ]
