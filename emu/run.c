@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define EFLAGS_IF 0x200u
+#define EFLAGS_RF 0x10000u
 /* With host time, how much code may run between two looks at the host's clock. */
 #define HOST_SLICE_BYTES 65536
 
@@ -75,6 +76,10 @@ static EmuStop deliver(EmuMachine *machine, const X86Event *event)
 
     uc_core_read_state(core, &old);
     state = old;
+    if (event->kind != X86_EVENT_EXCEPTION) {
+        /* The engine keeps an RF that IRET loaded up to the end of a block, a processor for one instruction. */
+        state.rflags &= ~(uint64_t)EFLAGS_RF;
+    }
     if (event->vector == 14 && event->kind == X86_EVENT_EXCEPTION) {
         state.cr2 = core->fault_address;
     }

@@ -401,7 +401,9 @@ UcExit uc_core_step(UcCore *core)
     /* The next free block must not look like one that follows inside this. */
     core->block_len = 0;
 
-    bool stepped = core->exit == UC_EXIT_EXCEPTION && core->vector == 1 && !raises_db(code, n_code);
+    bool stepped =
+        core->exit == UC_EXIT_STEPPED ||
+        (core->exit == UC_EXIT_EXCEPTION && core->vector == 1 && !raises_db(code, n_code));
 
     if (stepped && !guest_tf) {
         core->exit = UC_EXIT_STEPPED;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What Unicorn makes easy to get wrong (emu/uc_core.h): guests that check themselves, each run in every way a guest
+ * can be run. All ways must see the same.
+ */
+#include "tests/machine-fixture.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static const char *const guests[] = {
+    "smc.bin",
+    "exceptions.bin",
+    "flags.bin",
+};
+
+#define LIMIT_NS UINT64_C(50000000)
+
+static void run_guest(const char *guest, FixtureMode mode, FixtureOutcome *outcome)
+{
+    Fixture *fixture = fixture_new(4);
+
+    fixture_load_flat(fixture, guest);
+
+    EmuStop stop = fixture_run(fixture, mode, LIMIT_NS);
+
+    fixture_outcome_init(outcome, fixture, &stop);
+    ck_assert_msg(fixture->n_failed == 0, "%s, %s: the check at 0x%x and %u more", guest,
+                  fixture_mode_name(mode), fixture->failed_at,
+                  fixture->n_failed - 1);
+    ck_assert_msg(fixture->n_done == 1 && stop.reason == EMU_STOP_HALTED, "%s, %s: ended by %s",
+                  guest, fixture_mode_name(mode), stop.text);
+    fixture_free(fixture);
+}
+
+START_TEST(guest_is_content_however_it_is_run)
+{
+    const char *guest = guests[_i / FIXTURE_N_MODES];
+    FixtureMode mode = (FixtureMode)(_i % FIXTURE_N_MODES);
+    FixtureOutcome free_run, other;
+
+    run_guest(guest, FIXTURE_FREE, &free_run);
+    run_guest(guest, mode, &other);
+
+    char *diff = fixture_outcome_diff(&free_run, &other);
+
+    ck_assert_msg(diff == NULL, "%s, free and %s: %s", guest, fixture_mode_name(mode), diff);
+    fixture_outcome_clear(&free_run);
+    fixture_outcome_clear(&other);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("uc-traps");
+    TCase *guest_case = tcase_create("guests");
+    SRunner *runner;
+    int n_failed;
+
+    tcase_set_timeout(guest_case, 60);
+    tcase_add_loop_test(guest_case, guest_is_content_however_it_is_run, 0,
+                        G_N_ELEMENTS(guests) * FIXTURE_N_MODES);
+    suite_add_tcase(suite, guest_case);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
