@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "firmware-fixture.h"
+
+#include "memsys/access.h"
+
+#include <check.h>
+#include <string.h>
+
+/* ANSI sequences go, so that text painted in pieces by cursor moves still reads. */
+static bool is_text(FirmwarePc *pc, uint8_t byte)
+{
+    enum { PLAIN, AFTER_ESC, IN_CSI };
+
+    switch (pc->escape) {
+    case PLAIN:
+        if (byte == 0x1b) {
+            pc->escape = AFTER_ESC;
+        }
+        return byte != 0x1b;
+    case AFTER_ESC:
+        pc->escape = byte == '[' ? IN_CSI : PLAIN;
+        return false;
+    default:
+        if (byte >= 0x40 && byte <= 0x7e) {
+            pc->escape = PLAIN;
+        }
+        return false;
+    }
+}
+
+static void on_serial(void *user, const uint8_t *bytes, size_t len)
+{
+    FirmwarePc *pc = user;
+
+    for (size_t i = 0; i < len; i++) {
+        if (!is_text(pc, bytes[i])) {
+            continue;
+        }
+        g_string_append_c(pc->serial, (char)bytes[i]);
+        if (pc->until != NULL && g_str_has_suffix(pc->serial->str, pc->until)) {
+            emu_machine_stop_soon(pc->machine);
+        }
+    }
+}
+
+static void on_debugcon(void *user, const uint8_t *bytes, size_t len)
+{
+    g_string_append_len(user, (const char *)bytes, (gssize)len);
+}
+
+void firmware_pc_init(FirmwarePc *pc, const char *bios, uint64_t ram)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) image = emu_file_read(bios, 16 << 20, &error);
+
+    ck_assert_msg(image != NULL, "%s (packages seabios, memtest86+ are needed)",
+                  error ? error->message : "");
+    memset(pc, 0, sizeof(*pc));
+    pc->machine = emu_machine_new(NULL, &error);
+    ck_assert_msg(pc->machine != NULL, "%s", error ? error->message : "");
+    pc->serial = g_string_new(NULL);
+    pc->debugcon = g_string_new(NULL);
+
+    DevPcConfig config = { .ram_size = ram,
+                           .bios = g_bytes_get_data(image, NULL),
+                           .bios_len = g_bytes_get_size(image),
+                           .bios_name = "firmware",
+                           .rtc_seconds = 1700000000 };
+
+    ck_assert_msg(dev_pc_new(pc->machine, &config, &error) != NULL, "%s",
+                  error ? error->message : "");
+    emu_console_add_sink(emu_machine_console(pc->machine, "serial0"), on_serial, pc);
+    emu_console_add_sink(emu_machine_console(pc->machine, "debugcon"), on_debugcon, pc->debugcon);
+    emu_machine_reset(pc->machine);
+}
+
+void firmware_pc_clear(FirmwarePc *pc)
+{
+    ck_assert_uint_eq(pgm_verify(emu_machine_pgm(pc->machine), NULL), 0);
+    emu_machine_free(pc->machine);
+    g_string_free(pc->serial, TRUE);
+    g_string_free(pc->debugcon, TRUE);
+}
+
+EmuStop firmware_pc_run(FirmwarePc *pc, uint64_t seconds)
+{
+    return emu_machine_run(pc->machine, seconds * EMU_NS_PER_SECOND);
+}
+
+uint64_t firmware_pc_hash(FirmwarePc *pc)
+{
+    Pgm *pgm = emu_machine_pgm(pc->machine);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (unsigned i = 0; i < pgm_range_count(pgm); i++) {
+        PgmRangeInfo info;
+
+        if (!pgm_range_get(pgm, i, &info) || info.kind != PGM_RANGE_RAM) {
+            continue;
+        }
+        for (uint64_t at = 0; at < info.len; at += 8) {
+            hash = (hash ^ pgm_read_u64(pgm, info.start + at)) * UINT64_C(0x100000001b3);
+        }
+    }
+    return hash;
+}
