@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The run loop: between instructions it serves timers, requests, interrupts and exceptions, in that fixed order, then
- * lets the engine run up to the next deadline.
+ * The run loop: between instructions it serves timers, requests, interrupts and exceptions, in that
+ * fixed order, then lets the engine run up to the next deadline.
  *
- * Events land on exact instruction boundaries: a block that would pass the deadline is stepped through instead.
- * So the same guest sees the same interrupts at the same instructions, run freely, stepped, in slices, or
- * with breakpoints and watches.
+ * Events land on exact instruction boundaries: a block that would pass the deadline is stepped
+ * through instead. So the same guest sees the same interrupts at the same instructions, run freely,
+ * stepped, in slices, or with breakpoints and watches.
  */
 #include "emu/machine-internal.h"
 
@@ -38,7 +38,8 @@ static EmuStop stop_at(EmuStopReason reason, GVirt address, const char *format)
     return stop;
 }
 
-/* A failure while a stop is due anyway (the guest fell off its end after asking for power-off) is not reported. */
+/* A failure while a stop is due anyway (the guest fell off its end after asking for power-off) is
+ * not reported. */
 static EmuStop failure(EmuMachine *machine, EmuStop stop)
 {
     if (machine->pending.reason != EMU_STOP_NONE) {
@@ -77,7 +78,8 @@ static EmuStop deliver(EmuMachine *machine, const X86Event *event)
     uc_core_read_state(core, &old);
     state = old;
     if (event->kind != X86_EVENT_EXCEPTION) {
-        /* The engine keeps an RF that IRET loaded up to the end of a block, a processor for one instruction. */
+        /* The engine keeps an RF that IRET loaded up to the end of a block, a processor for one
+         * instruction. */
         state.rflags &= ~(uint64_t)EFLAGS_RF;
     }
     if (event->vector == 14 && event->kind == X86_EVENT_EXCEPTION) {
@@ -282,6 +284,7 @@ static EmuStop after_exit(EmuMachine *machine, UcExit why)
         return deliver_exception(machine);
     case UC_EXIT_BREAKPOINT:
         core->breakpoint_skip = core->fault_address;
+        core->breakpoint_bytes = core->clock->bytes;
         return stop_at(EMU_STOP_BREAKPOINT, core->fault_address, "breakpoint at 0x%" PRIx64);
     case UC_EXIT_BAD_FETCH:
         return failure(machine, stop_at(EMU_STOP_BAD_FETCH, core->fault_address,
@@ -292,8 +295,8 @@ static EmuStop after_exit(EmuMachine *machine, UcExit why)
     case UC_EXIT_NOT_SUPPORTED:
         return make_stop(EMU_STOP_NOT_SUPPORTED, 0, core->text);
     case UC_EXIT_ENGINE: {
-        EmuStop stop = stop_at(EMU_STOP_ENGINE, uc_core_linear_pc(core),
-                               "Unicorn failed at 0x%" PRIx64);
+        EmuStop stop =
+            stop_at(EMU_STOP_ENGINE, uc_core_linear_pc(core), "Unicorn failed at 0x%" PRIx64);
 
         g_strlcat(stop.text, ": ", sizeof(stop.text));
         g_strlcat(stop.text, core->text, sizeof(stop.text));
@@ -304,7 +307,8 @@ static EmuStop after_exit(EmuMachine *machine, UcExit why)
     return (EmuStop) { .reason = EMU_STOP_NONE };
 }
 
-/* One instruction by itself, with a second try for accesses that need other rights or an exact place. */
+/* One instruction by itself, with a second try for accesses that need other rights or an exact
+ * place. */
 static UcExit step_once(UcCore *core)
 {
     UcExit why = uc_core_step(core);
@@ -327,14 +331,14 @@ static void set_if_attention(EmuMachine *machine, bool wanted)
     }
 }
 
-/* Executes at least one instruction unless something else is to be done first; counts in @n_steps if not NULL. */
+/* Executes at least one instruction unless something else is to be done first; counts in @n_steps
+ * if not NULL. */
 static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps, bool *must_step)
 {
     UcCore *core = &machine->core;
     bool shadow = false;
 
-    if (machine->intr_visible &&
-        (uc_core_reg(core, UC_X86_REG_EFLAGS) & EFLAGS_IF) != 0) {
+    if (machine->intr_visible && (uc_core_reg(core, UC_X86_REG_EFLAGS) & EFLAGS_IF) != 0) {
         shadow = !machine->halted && in_shadow(machine);
         if (!shadow) {
             return deliver_interrupt(machine);

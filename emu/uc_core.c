@@ -2,10 +2,12 @@
 /*
  * Opening the engine, running translated code, and executing single instructions.
  *
- * A single step sets the trap flag and takes the #DB that follows. The guest must not see that: instructions that
- * store or load flags are told apart before, and what they stored is mended after.
+ * A single step sets the trap flag and takes the #DB that follows. The guest must not see that:
+ * instructions that store or load flags are told apart before, and what they stored is mended
+ * after.
  *
- * Source: Unicorn's public API; Intel SDM volume 3A table 9-1 (registers after reset), section 17.3.1.4 (single step).
+ * Source: Unicorn's public API; Intel SDM volume 3A table 9-1 (registers after reset),
+ * section 17.3.1.4 (single step).
  */
 #include "emu/uc_core.h"
 
@@ -33,8 +35,8 @@ static bool map_memory(UcCore *core, GError **error)
     if (err != UC_ERR_OK) {
         return engine_error(error, "map the arena", err);
     }
-    core->scratch = mmap(NULL, MEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                         -1, 0);
+    core->scratch =
+        mmap(NULL, MEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (core->scratch == MAP_FAILED) {
         core->scratch = NULL;
         g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE, "no memory for the engine's scratch page");
@@ -174,7 +176,8 @@ void uc_core_reset(UcCore *core)
     uc_core_flush_tlb(core);
 }
 
-/* Rule 3: forget the exception, so that the next is taken for what it is. Fetches its error code first. */
+/* Rule 3: forget the exception, so that the next is taken for what it is. Fetches its error code
+ * first. */
 static void clear_exception_record(UcCore *core)
 {
     const int32_t none = -1;
@@ -187,13 +190,15 @@ static void clear_exception_record(UcCore *core)
     core->error = (uint32_t)code;
 }
 
-/* Length of the INT n, INT3 or INTO that ends with these two bytes and raises @vector; 0 if there is none. */
+/* Length of the INT n, INT3 or INTO that ends with these two bytes and raises @vector; 0 if there
+ * is none. */
 static uint8_t software_int_len(uint8_t vector, const uint8_t *before, unsigned n_before)
 {
     if (n_before == 2 && before[0] == 0xcd && before[1] == vector) {
         return 2;
     }
-    if (n_before == 2 && ((vector == 3 && before[1] == 0xcc) || (vector == 4 && before[1] == 0xce))) {
+    if (n_before == 2 &&
+        ((vector == 3 && before[1] == 0xcc) || (vector == 4 && before[1] == 0xce))) {
         return 1;
     }
     return 0;
@@ -232,7 +237,8 @@ static void after_exception(UcCore *core)
     core->has_error = has_error_code(core->vector);
     core->software_int = false;
     if (!traps) {
-        /* EIP is behind INT n, which ends its block, and behind INTO; a fault leaves it at the instruction. */
+        /* EIP is behind INT n, which ends its block, and behind INTO; a fault leaves it at the
+         * instruction. */
         GVirt pc = uc_core_linear_pc(core);
         bool at_end = core->block_len != 0 && pc == core->block_address + core->block_len;
 
@@ -291,6 +297,9 @@ static void start(UcCore *core)
 
     core->exit = UC_EXIT_NONE;
     core->has_error = false;
+    if (core->breakpoint_skip != UINT64_MAX && core->breakpoint_skip != uc_core_linear_pc(core)) {
+        core->breakpoint_skip = UINT64_MAX;
+    }
     core->rep_left = 0;
     core->rep_empty_bytes = UINT64_MAX;
     core->clock->in_guest = true;
@@ -330,9 +339,9 @@ static FlagUse flag_use(const uint8_t *code, unsigned n)
     if (i >= n) {
         return FLAGS_UNUSED;
     }
-    return code[i] == 0x9c                        ? FLAGS_STORED
+    return code[i] == 0x9c                      ? FLAGS_STORED
            : code[i] == 0x9d || code[i] == 0xcf ? FLAGS_LOADED
-                                                  : FLAGS_UNUSED;
+                                                : FLAGS_UNUSED;
 }
 
 /* PUSHF showed the guest our trap flag: take it out of the word on top of the stack. */
@@ -353,7 +362,7 @@ static void mend_pushed_flags(UcCore *core)
     GPhys gpa = pgm_cpu_mask(core->cpu, walk.gpa);
 
     if (walk.result == X86_WALK_OK && pgm_peek(core->pgm, gpa, &byte, 1) == MEM_OK) {
-        byte &= (uint8_t)~(EFLAGS_TF >> 8);
+        byte &= (uint8_t) ~(EFLAGS_TF >> 8);
         (void)!pgm_poke(core->pgm, gpa, &byte, 1);
     }
 }
@@ -401,9 +410,8 @@ UcExit uc_core_step(UcCore *core)
     /* The next free block must not look like one that follows inside this. */
     core->block_len = 0;
 
-    bool stepped =
-        core->exit == UC_EXIT_STEPPED ||
-        (core->exit == UC_EXIT_EXCEPTION && core->vector == 1 && !raises_db(code, n_code));
+    bool stepped = core->exit == UC_EXIT_STEPPED || (core->exit == UC_EXIT_EXCEPTION &&
+                                                     core->vector == 1 && !raises_db(code, n_code));
 
     if (stepped && !guest_tf) {
         core->exit = UC_EXIT_STEPPED;

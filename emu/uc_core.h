@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * UcCore: Unicorn driven from our own memory. Translated code runs out of the arena; every page it touches is asked
- * for once (uc_fill.c); it comes back only at block boundaries, at exceptions and at refused accesses, always with
- * exact registers.
+ * UcCore: Unicorn driven from our own memory. Translated code runs out of the arena; every page it
+ * touches is asked for once (uc_fill.c); it comes back only at block boundaries, at exceptions and
+ * at refused accesses, always with exact registers.
  *
  *   uc_core.c       opening, running, stepping
  *   uc_hooks.c      what the engine calls while code runs: blocks, exceptions, ports, time
@@ -12,13 +12,17 @@
  *   uc_code.c       translated code follows memory
  *
  * Rules that the engine forces on us (each has a test in tests/unit/test-uc-traps.c):
- *   1. uc_emu_stop() only from the block, exception and one-address code hooks. From anywhere else the engine
- *      repeats work that was done. All others raise an attention bit that the block hook sees.
+ *   1. uc_emu_stop() only from the block, exception and one-address code hooks. From anywhere else
+ * the engine repeats work that was done. All others raise an attention bit that the block hook
+ * sees.
  *   2. X only for pages that were executed: stores to such pages are tracked, others run free.
- *   3. Its record of the last exception is cleared after each exception, or the next one is taken for a double fault.
- *   4. Segments are loaded through a scratch descriptor table: a table that is not mapped would kill the process.
+ *   3. Its record of the last exception is cleared after each exception, or the next one is taken
+ * for a double fault.
+ *   4. Segments are loaded through a scratch descriptor table: a table that is not mapped would
+ * kill the process.
  *   5. Code of a page that someone else changed is dropped through a private alias of the page.
- *   6. Chained blocks never look at the TLB again: invalidating an executed page also raises attention.
+ *   6. Chained blocks never look at the TLB again: invalidating an executed page also raises
+ * attention.
  */
 #pragma once
 
@@ -29,7 +33,8 @@
 
 #include <unicorn/unicorn.h>
 
-/* The engine's "physical" addresses: the arena from 0, the catch-all alias of guest-physical space, the scratch page. */
+/* The engine's "physical" addresses: the arena from 0, the catch-all alias of guest-physical space,
+ * the scratch page. */
 #define UC_CORE_ALIAS (UINT64_C(1) << 56)
 #define UC_CORE_ALIAS_LEN MEM_GPHYS_LIMIT
 #define UC_CORE_SCRATCH (UINT64_C(1) << 58)
@@ -42,26 +47,27 @@
 /* Why translated code was left. */
 typedef enum UcExit {
     UC_EXIT_NONE,
-    UC_EXIT_ATTENTION,     /* an attention bit, at a block boundary */
-    UC_EXIT_LIMIT,         /* the next block would pass stop_at; step up to it */
-    UC_EXIT_STEPPED,       /* one instruction (one iteration of REP) was executed */
-    UC_EXIT_HALT,          /* HLT was executed; EIP is behind it */
-    UC_EXIT_EXCEPTION,     /* vector, error: EIP at the instruction; behind it for INT n and traps */
-    UC_EXIT_BREAKPOINT,    /* before the instruction at fault_address */
-    UC_EXIT_STEP_AGAIN,    /* the refused access must be tried by a single step: a fetch that ran ahead */
-    UC_EXIT_GRANT,         /* the same, with the processor's own rights to its tables */
-    UC_EXIT_BAD_FETCH,     /* no memory to fetch from at fault_address */
-    UC_EXIT_NO_MEMORY,     /* no page to be had for fault_address */
+    UC_EXIT_ATTENTION,  /* an attention bit, at a block boundary */
+    UC_EXIT_LIMIT,      /* the next block would pass stop_at; step up to it */
+    UC_EXIT_STEPPED,    /* one instruction (one iteration of REP) was executed */
+    UC_EXIT_HALT,       /* HLT was executed; EIP is behind it */
+    UC_EXIT_EXCEPTION,  /* vector, error: EIP at the instruction; behind it for INT n and traps */
+    UC_EXIT_BREAKPOINT, /* before the instruction at fault_address */
+    UC_EXIT_STEP_AGAIN, /* the refused access must be tried by a single step: a fetch that ran ahead
+                         */
+    UC_EXIT_GRANT,      /* the same, with the processor's own rights to its tables */
+    UC_EXIT_BAD_FETCH,  /* no memory to fetch from at fault_address */
+    UC_EXIT_NO_MEMORY,  /* no page to be had for fault_address */
     UC_EXIT_NOT_SUPPORTED, /* text */
     UC_EXIT_ENGINE,        /* the engine failed: text */
 } UcExit;
 
 /* Attention bits; any thread may raise STOP, the others belong to the machine's thread. */
 enum {
-    UC_ATTN_STOP = 1,    /* somebody wants the run to end */
-    UC_ATTN_CODE = 2,    /* translations must go, or chained blocks be left */
-    UC_ATTN_EVENT = 4,   /* the run loop has something to look at */
-    UC_ATTN_IF = 8,      /* an interrupt waits for IF: look at each block boundary */
+    UC_ATTN_STOP = 1,  /* somebody wants the run to end */
+    UC_ATTN_CODE = 2,  /* translations must go, or chained blocks be left */
+    UC_ATTN_EVENT = 4, /* the run loop has something to look at */
+    UC_ATTN_IF = 8,    /* an interrupt waits for IF: look at each block boundary */
     UC_ATTN_SYSENTER = 16,
     UC_ATTN_SOFT = 32, /* a device wants something: to be served where the guest jumps next */
     UC_ATTN_DEBT = 64, /* a port access took time: to be settled there too */
@@ -103,9 +109,11 @@ struct UcCore {
     bool rep_is_string;
     uint32_t rep_mask; /* the part of ECX it counts with, */
     uint32_t rep_left; /* and what is left of it; 0: not known */
-    uint64_t rep_bytes, rep_empty_bytes; /* clock->bytes at its last pass, and at the last that found CX = 0 */
+    uint64_t rep_bytes,
+        rep_empty_bytes; /* clock->bytes at its last pass, and at the last that found CX = 0 */
     uint64_t n_blocks;
-    bool jumped; /* the present boundary follows a jump, an exception or HLT: the same however the run is cut */
+    bool jumped; /* the present boundary follows a jump, an exception or HLT: the same however the
+                    run is cut */
 
     bool cs_known; /* CS as it was last looked at, for the exact place in a block */
     bool cs_protected;
@@ -114,20 +122,21 @@ struct UcCore {
 
     uc_engine *uc;
     uc_context *context;
-    uint8_t *blob; /* = context, as bytes */
+    uint8_t *blob;             /* = context, as bytes */
     uc_context *reset_context; /* the registers of a fresh engine */
     UcLayout layout;
     UcCpuid cpuid;
 
     Pgm *pgm;
     PgmCpu *cpu;
-    uint8_t *scratch;    /* one page of our own */
-    bool scratch_fill;   /* the fill hook answers everything with the scratch page */
-    bool grant;          /* ... with supervisor rights to descriptor tables and the TSS */
-    PageId tracked_id;   /* executed page that stores came to last, */
-    unsigned n_tracked;  /* and how many in a row: see uc_fill.c */
-    bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an exact EIP */
-    GArray *code_changes; /* of UcCodeChange */
+    uint8_t *scratch;       /* one page of our own */
+    bool scratch_fill;      /* the fill hook answers everything with the scratch page */
+    bool grant;             /* ... with supervisor rights to descriptor tables and the TSS */
+    PageId tracked_id;      /* executed page that stores came to last, */
+    unsigned n_tracked;     /* and how many in a row: see uc_fill.c */
+    bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an
+                               exact EIP */
+    GArray *code_changes;   /* of UcCodeChange */
 
     /* What the last exit found. */
     UcExit exit;
@@ -139,8 +148,9 @@ struct UcCore {
     GVirt fault_address;
     const char *text;
 
-    uint64_t breakpoint_skip; /* linear address whose breakpoint was just reported */
-    GHashTable *breakpoints;  /* linear address -> UcBreakpoint */
+    uint64_t breakpoint_skip;  /* linear address whose breakpoint was just reported */
+    uint64_t breakpoint_bytes; /* clock->bytes then */
+    GHashTable *breakpoints;   /* linear address -> UcBreakpoint */
 
     EmuPorts *ports;
     EmuPortHook port_hook;
@@ -161,7 +171,8 @@ typedef struct UcCoreConfig {
     Pgm *pgm;
 } UcCoreConfig;
 
-/* Opens, calibrates, maps the arena. Returns: false with EMU_ERROR_ENGINE naming what the engine refused. */
+/* Opens, calibrates, maps the arena. Returns: false with EMU_ERROR_ENGINE naming what the engine
+ * refused. */
 bool uc_core_init(UcCore *core, const UcCoreConfig *config, GError **error);
 void uc_core_clear(UcCore *core);
 
@@ -188,7 +199,8 @@ static inline void uc_core_attention_clear(UcCore *core, int bits)
 /* uc_state.c */
 uint64_t uc_core_reg(UcCore *core, int uc_reg);
 void uc_core_set_reg(UcCore *core, int uc_reg, uint64_t value);
-/* Linear address of the instruction: CS.base + EIP. Exact in port, time and fill hooks and between instructions. */
+/* Linear address of the instruction: CS.base + EIP. Exact in port, time and fill hooks and between
+ * instructions. */
 GVirt uc_core_linear_pc(UcCore *core);
 void uc_core_read_state(UcCore *core, X86State *state);
 /* Writes what differs from @old, which must be the present state. */

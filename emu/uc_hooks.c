@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine calls while translated code runs: the block hook, which is the clock's heart and the only place
- * where a run is ended on request, and the hooks of exceptions, ports and time.
+ * What the engine calls while translated code runs: the block hook, which is the clock's heart and
+ * the only place where a run is ended on request, and the hooks of exceptions, ports and time.
  *
- * The clock is charged a whole block when it is announced. What was charged and not executed is taken back
- * where the exact place is known (faults, breakpoints), so at every stop it counts the bytes executed.
+ * The clock is charged a whole block when it is announced. What was charged and not executed is
+ * taken back where the exact place is known (faults, breakpoints), so at every stop it counts the
+ * bytes executed.
  *
  * Source: Unicorn's public API; behaviour as measured on 2.1.4.
  */
@@ -48,7 +49,8 @@ static RepInsn decode_rep(UcCore *core)
     return insn;
 }
 
-/* A block that begins inside the last one, at an address not looked at since code may have changed. */
+/* A block that begins inside the last one, at an address not looked at since code may have changed.
+ */
 static void learn_rep(UcCore *core, uint64_t address)
 {
     RepInsn insn = decode_rep(core);
@@ -67,9 +69,10 @@ static void learn_rep(UcCore *core, uint64_t address)
 }
 
 /*
- * A block that begins inside the one before it: a loop to itself, an iteration of REP, or the rest of a block that
- * changed its own code. Returns true if the announcement charges nothing and cannot be stopped at: a
- * free-running REP makes one more pass that only finds CX = 0, a stepped one does not.
+ * A block that begins inside the one before it: a loop to itself, an iteration of REP, or the rest
+ * of a block that changed its own code. Returns true if the announcement charges nothing and cannot
+ * be stopped at: a free-running REP makes one more pass that only finds CX = 0, a stepped one does
+ * not.
  */
 static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
 {
@@ -89,8 +92,8 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     if (!core->rep_is_string) {
         return false;
     }
-    /* Each iteration counts CX down by one: it is read when it should be zero, or when not known. Known is it
-     * if nothing but the last iteration was charged since the pass before. */
+    /* Each iteration counts CX down by one: it is read when it should be zero, or when not known.
+     * Known is it if nothing but the last iteration was charged since the pass before. */
     bool follows = core->clock->bytes == core->rep_bytes + size;
 
     core->rep_bytes = core->clock->bytes;
@@ -102,7 +105,8 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     if (core->rep_left != 0) {
         return false;
     }
-    /* Twice in a row is no REP: the guest put other code there. It must not loop where nothing stops it. */
+    /* Twice in a row is no REP: the guest put other code there. It must not loop where nothing
+     * stops it. */
     if (core->rep_empty_bytes == core->clock->bytes) {
         core->rep_address = UINT64_MAX;
         return false;
@@ -203,9 +207,9 @@ static bool on_invalid(uc_engine *uc, void *user)
 }
 
 /*
- * What leaving the processor takes: a port access on an ISA bus, a time-stamp read as virtual machines that
- * trap it have it. Guests wait in loops around these; were they free, such a wait would take far more
- * host time than guest time.
+ * What leaving the processor takes: a port access on an ISA bus, a time-stamp read as virtual
+ * machines that trap it have it. Guests wait in loops around these; were they free, such a wait
+ * would take far more host time than guest time.
  */
 #define OUTSIDE_NS 1000
 
@@ -361,10 +365,13 @@ static void on_breakpoint(uc_engine *uc, uint64_t address, uint32_t size, void *
     UcCore *core = user;
 
     (void)size;
-    if (core->breakpoint_skip == address) {
-        core->breakpoint_skip = UINT64_MAX;
+    /* The instruction a run goes on at is not reported again, also when it changes its own block
+     * and starts anew, or in the pass that finds REP's CX = 0: the clock tells that nothing else
+     * was executed. */
+    if (core->breakpoint_skip == address && core->breakpoint_bytes == exact_bytes(core)) {
         return;
     }
+    core->breakpoint_skip = UINT64_MAX;
     core->exit = UC_EXIT_BREAKPOINT;
     core->fault_address = address;
     uc_emu_stop(uc);
@@ -381,8 +388,8 @@ bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error)
     breakpoint = g_new0(UcBreakpoint, 1);
     breakpoint->count = 1;
 
-    uc_err err = uc_hook_add(core->uc, &breakpoint->hook, UC_HOOK_CODE, UC_CALLBACK(on_breakpoint), core,
-                             address, address);
+    uc_err err = uc_hook_add(core->uc, &breakpoint->hook, UC_HOOK_CODE, UC_CALLBACK(on_breakpoint),
+                             core, address, address);
 
     if (err != UC_ERR_OK) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE, "no breakpoint at 0x%" PRIx64 ": %s",
