@@ -2,10 +2,11 @@
 /*
  * Inside of the clock, for the run loop and for tests of chips.
  *
- * Virtual time is `bytes executed + skipped + debt`: `skipped` grows when HLT jumps to the next timer, `debt` with each
- * port access, which takes its time on the bus. Deadlines are compared with settled time, `bytes + skipped`, so that a
- * port access does not move them into the running block; debt is settled where the guest jumps (emu/uc_hooks.c).
- * While the guest executes, the run loop supplies the position inside the running block through `exact_bytes`.
+ * Virtual time is `bytes executed + skipped + debt`: `skipped` grows when HLT jumps to the next
+ * timer, `debt` with each port access, which takes its time on the bus. Deadlines are compared with
+ * settled time, `bytes + skipped`, so that a port access does not move them into the running block;
+ * debt is settled where the guest jumps (emu/uc_hooks.c). While the guest executes, the run loop
+ * supplies the position inside the running block through `exact_bytes`.
  *
  * Invariants:
  *   1. `timers` is sorted by (deadline, sequence); its first entry decides `next_deadline`.
@@ -21,8 +22,8 @@ struct EmuClock {
     uint64_t skipped;       /* ns added by halts and settled debt */
     uint64_t debt;          /* ns of port accesses, not yet settled */
     uint64_t next_deadline; /* of the first timer; EMU_CLOCK_NEVER if none is armed */
-    bool in_guest;          /* translated code runs below us: callbacks come from inside an instruction */
-    bool host;              /* time comes from the host */
+    bool in_guest; /* translated code runs below us: callbacks come from inside an instruction */
+    bool host;     /* time comes from the host */
     int64_t host_start_us;
     uint64_t sequence;
     GSequence *timers;
@@ -39,11 +40,12 @@ EmuClock *emu_clock_new(void);
 /* All timers must have been freed (asserted). */
 void emu_clock_free(EmuClock *clock);
 
-/* Runs every timer whose deadline is at or before now, in order. Not while in_guest. Each timer fires at most
- * once a call, so that one that arms itself for now cannot hang the caller. */
+/* Runs every timer whose deadline is at or before now, in order. Not while in_guest. Each timer
+ * fires at most once a call, so that one that arms itself for now cannot hang the caller. */
 void emu_clock_run_due(EmuClock *clock);
 
-/* Time jumps to @ns (never back) as in a halt, timers on the way run at their own deadlines. For tests of chips. */
+/* Time jumps to @ns (never back) as in a halt, timers on the way run at their own deadlines. For
+ * tests of chips. */
 void emu_clock_advance_to(EmuClock *clock, uint64_t ns);
 
 /* Time that deadlines are compared with. */

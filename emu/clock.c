@@ -2,8 +2,8 @@
 /*
  * Guest time and timers. See emu/clock.h for the rules and emu/clock-internal.h for the invariants.
  *
- * Source: ours. That bytes of code are counted and not blocks is because blocks are cut differently when a
- * guest is stepped or has breakpoints, while the bytes it executes are the same.
+ * Source: ours. That bytes of code are counted and not blocks is because blocks are cut differently
+ * when a guest is stepped or has breakpoints, while the bytes it executes are the same.
  */
 #include "emu/clock-internal.h"
 
@@ -15,7 +15,7 @@ struct EmuTimer {
     EmuTimerFunc func;
     void *user;
     uint64_t deadline;
-    uint64_t sequence; /* order of arming, for equal deadlines */
+    uint64_t sequence;   /* order of arming, for equal deadlines */
     GSequenceIter *iter; /* NULL: not armed */
 };
 

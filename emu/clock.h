@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest time and the timers that wait for it. Time is in nanoseconds since the machine's power-on and advances with the
- * bytes of code the guest executes, so it repeats exactly from run to run; `host` mode ties it to the host.
+ * Guest time and the timers that wait for it. Time is in nanoseconds since the machine's power-on
+ * and advances with the bytes of code the guest executes, so it repeats exactly from run to run;
+ * `host` mode ties it to the host.
  *
- * One timer rule keeps runs equal however they are cut: a timer set while an instruction executes never fires
- * before EMU_CLOCK_LATENCY_NS have passed, so that it always lands on an instruction boundary the run loop has not
- * reached yet. Everything that should interrupt the guest goes through a timer or a line (emu/lines.h), never
- * straight to the CPU; a line raised by an instruction is noticed where the guest jumps next.
+ * One timer rule keeps runs equal however they are cut: a timer set while an instruction executes
+ * never fires before EMU_CLOCK_LATENCY_NS have passed, so that it always lands on an instruction
+ * boundary the run loop has not reached yet. Everything that should interrupt the guest goes
+ * through a timer or a line (emu/lines.h), never straight to the CPU; a line raised by an
+ * instruction is noticed where the guest jumps next.
  *
- * Thread: the machine's. Timer callbacks run between instructions, in order of deadline, then of arming.
+ * Thread: the machine's. Timer callbacks run between instructions, in order of deadline, then of
+ * arming.
  */
 #pragma once
 
@@ -49,7 +52,8 @@ uint64_t emu_clock_ns_of_ticks(uint64_t ticks, uint64_t hz);
 EmuTimer *emu_timer_new(EmuClock *clock, const char *name, EmuTimerFunc func, void *user);
 void emu_timer_free(EmuTimer *timer);
 
-/* Fires once at @deadline_ns, or as soon after as the rule above allows; replaces an earlier deadline. */
+/* Fires once at @deadline_ns, or as soon after as the rule above allows; replaces an earlier
+ * deadline. */
 void emu_timer_set(EmuTimer *timer, uint64_t deadline_ns);
 void emu_timer_cancel(EmuTimer *timer);
 

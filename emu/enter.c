@@ -2,7 +2,8 @@
 /*
  * Starting a program without firmware: the processor as a boot loader leaves it.
  *
- * Source: the Linux/x86 boot protocol (32-bit entry) and the Multiboot conventions agree on this state.
+ * Source: the Linux/x86 boot protocol (32-bit entry) and the Multiboot conventions agree on this
+ * state.
  */
 #include "emu/loader.h"
 #include "emu/machine-internal.h"

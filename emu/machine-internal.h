@@ -2,9 +2,10 @@
 /*
  * Inside of a machine.
  *
- * Invariant: whatever a device asks for while an instruction executes (interrupt, stop, reset) takes effect where the
- * guest next jumps, takes an exception or halts: at an instruction boundary that does not depend on how the run was
- * cut. Asked for between instructions, it takes effect at once.
+ * Invariant: whatever a device asks for while an instruction executes (interrupt, stop, reset)
+ * takes effect where the guest next jumps, takes an exception or halts: at an instruction boundary
+ * that does not depend on how the run was cut. Asked for between instructions, it takes effect at
+ * once.
  */
 #pragma once
 
@@ -37,7 +38,8 @@ struct EmuMachine {
     bool init_pending;
     bool init_stops;
 
-    /* A stop that a device asked for: the machine runs on, deaf and mute, until its time has come. */
+    /* A stop that a device asked for: the machine runs on, deaf and mute, until its time has come.
+     */
     EmuStop pending;
     uint64_t pending_ns; /* when it was asked for */
     bool pending_due;

@@ -39,10 +39,9 @@ static bool make_core(EmuMachine *machine, const EmuMachineConfig *config, GErro
     if (machine->pgm == NULL) {
         return false;
     }
-    UcCoreConfig core_config = { .uc_model = model,
-                                 .clock = machine->clock,
-                                 .ports = machine->ports,
-                                 .pgm = machine->pgm };
+    UcCoreConfig core_config = {
+        .uc_model = model, .clock = machine->clock, .ports = machine->ports, .pgm = machine->pgm
+    };
 
     return uc_core_init(&machine->core, &core_config, error);
 }

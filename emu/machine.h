@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * EmuMachine: a CPU (Unicorn), its memory (Pgm), ports, lines, clock and consoles. A board (devices/pc.h) puts chips
- * into it; a front end runs it. Embedders use the same functions as the `quire` program does.
+ * EmuMachine: a CPU (Unicorn), its memory (Pgm), ports, lines, clock and consoles. A board
+ * (devices/pc.h) puts chips into it; a front end runs it. Embedders use the same functions as the
+ * `quire` program does.
  *
- * A machine belongs to one thread at a time. Several machines may run in parallel on different threads
- * and share one Gmm.
+ * A machine belongs to one thread at a time. Several machines may run in parallel on different
+ * threads and share one Gmm.
  *
- * Life: emu_machine_new(), a board, loaders, emu_machine_reset(), emu_machine_run() as often as wanted,
- * emu_machine_free().
+ * Life: emu_machine_new(), a board, loaders, emu_machine_reset(), emu_machine_run() as often as
+ * wanted, emu_machine_free().
  */
 #pragma once
 
@@ -36,14 +37,14 @@ typedef struct EmuMachineConfig {
 /* Why emu_machine_run() came back. */
 typedef enum EmuStopReason {
     EMU_STOP_NONE,
-    EMU_STOP_REQUEST,       /* emu_machine_request_stop(): a moment was reached, a signal came */
-    EMU_STOP_TIME,          /* guest time reached the limit of the call */
-    EMU_STOP_STEP,          /* the asked number of instructions was executed */
-    EMU_STOP_BREAKPOINT,    /* before the instruction at `address` */
-    EMU_STOP_WATCH,         /* a watch asked for a stop */
+    EMU_STOP_REQUEST,    /* emu_machine_request_stop(): a moment was reached, a signal came */
+    EMU_STOP_TIME,       /* guest time reached the limit of the call */
+    EMU_STOP_STEP,       /* the asked number of instructions was executed */
+    EMU_STOP_BREAKPOINT, /* before the instruction at `address` */
+    EMU_STOP_WATCH,      /* a watch asked for a stop */
     EMU_STOP_POWER_OFF,
-    EMU_STOP_RESET,         /* the guest asked for a reset; not yet performed */
-    EMU_STOP_DEBUG_EXIT,    /* isa-debug-exit; value in `code` */
+    EMU_STOP_RESET,      /* the guest asked for a reset; not yet performed */
+    EMU_STOP_DEBUG_EXIT, /* isa-debug-exit; value in `code` */
     EMU_STOP_TRIPLE_FAULT,
     EMU_STOP_HALTED,        /* HLT with interrupts off or nothing that could ever wake it */
     EMU_STOP_BAD_FETCH,     /* code fetch from where there is no memory */
@@ -63,12 +64,12 @@ typedef struct EmuMachineStats {
     uint64_t guest_ns;
     uint64_t bytes_executed;
     uint64_t blocks;
-    uint64_t tlb_fills;   /* Unicorn TLB misses that came to us */
+    uint64_t tlb_fills; /* Unicorn TLB misses that came to us */
     uint64_t tlb_flushes;
     uint64_t code_invalidations;
-    uint64_t interrupts; /* external, delivered */
-    uint64_t exceptions; /* delivered, software interrupts too */
-    uint64_t steps;      /* single steps the machine made for itself */
+    uint64_t interrupts;   /* external, delivered */
+    uint64_t exceptions;   /* delivered, software interrupts too */
+    uint64_t steps;        /* single steps the machine made for itself */
     uint64_t caught_reads; /* accesses of the CPU that went over the bus */
     uint64_t caught_writes;
     uint64_t halts;
@@ -108,9 +109,9 @@ void emu_machine_on_reset(EmuMachine *machine, EmuResetFunc func, void *user);
 /* Called when the machine is freed, last registered first. */
 void emu_machine_on_free(EmuMachine *machine, GDestroyNotify func, void *user);
 
-/* The CPU's pins. INTR: level, from the interrupt controller. A20: true = bit 20 passes. INIT: soft reset (8042, port
- * 92). RESET: hard reset of the whole machine. POWER: soft-off was requested. All take effect
- * between instructions. */
+/* The CPU's pins. INTR: level, from the interrupt controller. A20: true = bit 20 passes. INIT: soft
+ * reset (8042, port 92). RESET: hard reset of the whole machine. POWER: soft-off was requested. All
+ * take effect between instructions. */
 EmuLine emu_machine_pin_intr(EmuMachine *machine);
 EmuLine emu_machine_pin_a20(EmuMachine *machine);
 EmuLine emu_machine_pin_init(EmuMachine *machine);
@@ -131,24 +132,25 @@ void emu_machine_reset(EmuMachine *machine);
  * emu_machine_run:
  * @until_ns: guest time to stop at, or EMU_CLOCK_NEVER
  *
- * Runs until something ends it. A reset the guest asked for stops with EMU_STOP_RESET: call emu_machine_reset() and
- * run on to perform it. A soft reset (INIT) is performed without stopping, as on real machines,
- * if emu_machine_set_init_continues(); else it stops likewise.
+ * Runs until something ends it. A reset the guest asked for stops with EMU_STOP_RESET: call
+ * emu_machine_reset() and run on to perform it. A soft reset (INIT) is performed without stopping,
+ * as on real machines, if emu_machine_set_init_continues(); else it stops likewise.
  */
 EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns);
 
 /* Executes @n instructions (REP: iterations), following interrupts. */
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n);
 
-/* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request a stop. */
+/* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request
+ * a stop. */
 typedef void (*EmuPortHook)(void *user, bool write, uint16_t port, unsigned size, uint32_t value);
 void emu_machine_set_port_hook(EmuMachine *machine, EmuPortHook hook, void *user);
 
 /* Ends a run at the next block boundary. From any thread or signal handler. */
 void emu_machine_request_stop(EmuMachine *machine);
 
-/* The same from callbacks on the machine's own thread (console sinks, port hooks, timers), at an instruction that does
- * not depend on how the run was cut: where the guest jumps next. */
+/* The same from callbacks on the machine's own thread (console sinks, port hooks, timers), at an
+ * instruction that does not depend on how the run was cut: where the guest jumps next. */
 void emu_machine_stop_soon(EmuMachine *machine);
 
 /* Whether an INIT (8042 pulse, port 92) is performed in place (default) or stops the run. */
@@ -166,7 +168,8 @@ GVirt emu_machine_pc(EmuMachine *machine);
 /* Registers and what surrounds them as text: for reports. */
 void emu_machine_print_state(EmuMachine *machine, GString *text);
 
-/* The walk of a linear address through the guest's tables, one line a level, and what lies at its end. */
+/* The walk of a linear address through the guest's tables, one line a level, and what lies at its
+ * end. */
 void emu_machine_print_walk(EmuMachine *machine, GVirt address, GString *text);
 
 /* "2.1.4", of the library in use. */

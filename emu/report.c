@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a machine looks like when something went wrong: registers, page walk, what lies at an address. */
+/* What a machine looks like when something went wrong: registers, page walk, what lies at an
+ * address. */
 #include "emu/machine-internal.h"
 
 static const char *mode_name(const X86State *state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of guest addresses, from the symbol tables of loaded ELF files. Asked at start (sym:NAME) and in reports,
- * so a hash serves names and a plain scan serves addresses.
+ * Names of guest addresses, from the symbol tables of loaded ELF files. Asked at start (sym:NAME)
+ * and in reports, so a hash serves names and a plain scan serves addresses.
  */
 #include "emu/loader-internal.h"
 
@@ -12,7 +12,7 @@ typedef struct Symbol {
 } Symbol;
 
 struct EmuSymbols {
-    GArray *list;       /* of Symbol */
+    GArray *list;        /* of Symbol */
     GHashTable *by_name; /* name (of the list) -> index + 1; the first of several */
 };
 

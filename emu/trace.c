@@ -15,8 +15,11 @@ static const struct {
     const char *name;
     unsigned classes;
 } class_names[] = {
-    { "mmio", EMU_TRACE_MMIO },   { "pio", EMU_TRACE_PIO }, { "rom", EMU_TRACE_ROM },
-    { "fault", EMU_TRACE_FAULT }, { "irq", EMU_TRACE_IRQ },
+    { "mmio", EMU_TRACE_MMIO },
+    { "pio", EMU_TRACE_PIO },
+    { "rom", EMU_TRACE_ROM },
+    { "fault", EMU_TRACE_FAULT },
+    { "irq", EMU_TRACE_IRQ },
     { "all", EMU_TRACE_MMIO | EMU_TRACE_PIO | EMU_TRACE_ROM | EMU_TRACE_FAULT | EMU_TRACE_IRQ },
 };
 

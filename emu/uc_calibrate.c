@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds by experiment where the engine's context keeps what its API does not show: the record of the last exception, its
- * error code, the hidden parts of segments, the general registers in full width. Known values are put in, and
- * the one place that shows them all is taken; if there is none, or more than one, the engine is not one we know and
- * is refused.
+ * Finds by experiment where the engine's context keeps what its API does not show: the record of
+ * the last exception, its error code, the hidden parts of segments, the general registers in full
+ * width. Known values are put in, and the one place that shows them all is taken; if there is none,
+ * or more than one, the engine is not one we know and is refused.
  *
- * Runs once at start, on the machine's own engine, in the scratch page; the caller restores the registers.
+ * Runs once at start, on the machine's own engine, in the scratch page; the caller restores the
+ * registers.
  */
 #include "emu/uc_core.h"
 
@@ -65,8 +66,7 @@ static bool cache_holds(const UcCore *core, size_t at, uint64_t base, uint32_t l
 /* LDTR, TR, GDTR, IDTR are settable through the API and stand in a row behind the six segments. */
 static bool find_segs(UcCore *core, size_t len)
 {
-    static const int regs[4] = { UC_X86_REG_LDTR, UC_X86_REG_TR, UC_X86_REG_GDTR,
-                                 UC_X86_REG_IDTR };
+    static const int regs[4] = { UC_X86_REG_LDTR, UC_X86_REG_TR, UC_X86_REG_GDTR, UC_X86_REG_IDTR };
     unsigned n = 0;
 
     for (unsigned i = 0; i < 4; i++) {
@@ -175,8 +175,8 @@ static bool find_exception(UcCore *core, size_t len)
     uc_context_restore(core->uc, core->reset_context);
     ok = ok && run_to_exception(core, divide, sizeof(divide), 0, 0);
     save(core, saves[3], len);
-    ok = ok && find_word(saves, (const int32_t[]) { -1, 13, 13, 0 }, 4, len,
-                         &core->layout.exception);
+    ok = ok &&
+         find_word(saves, (const int32_t[]) { -1, 13, 13, 0 }, 4, len, &core->layout.exception);
     ok = ok && find_word(saves + 1, (const int32_t[]) { 0x50, 0x68 }, 2, len, &core->layout.error);
     for (unsigned i = 0; i < 4; i++) {
         g_free(saves[i]);

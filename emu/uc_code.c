@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Translated code follows memory: what the memory system tells a CPU becomes flushes of the engine's TLB and drops of
- * translations.
+ * Translated code follows memory: what the memory system tells a CPU becomes flushes of the
+ * engine's TLB and drops of translations.
  *
- * Translations are keyed by host page, so a remap needs only a flush; changed bytes need their blocks dropped, which
- * the engine does by virtual address: each host page has a private name for that (UC_CORE_PAGE_NAME), which the fill
- * hook maps one to one.
+ * Translations are keyed by host page, so a remap needs only a flush; changed bytes need their
+ * blocks dropped, which the engine does by virtual address: each host page has a private name for
+ * that (UC_CORE_PAGE_NAME), which the fill hook maps one to one.
  */
 #include "emu/uc_core.h"
 

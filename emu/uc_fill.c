@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TLB misses of the engine: guest-virtual to guest-physical by the guest's tables, guest-physical to host page by the
- * memory system, permissions from both. And the accesses that the memory system wants to see each time.
+ * TLB misses of the engine: guest-virtual to guest-physical by the guest's tables, guest-physical
+ * to host page by the memory system, permissions from both. And the accesses that the memory system
+ * wants to see each time.
  *
- * A refused access leaves the guest exactly before its instruction; the run loop then delivers #PF, stops, or tries
- * the instruction again as a single step (fetches that ran ahead; the processor's own table accesses).
+ * A refused access leaves the guest exactly before its instruction; the run loop then delivers #PF,
+ * stops, or tries the instruction again as a single step (fetches that ran ahead; the processor's
+ * own table accesses).
  */
 #include "emu/uc_core.h"
 
@@ -41,14 +43,29 @@ static bool may_use_tables(UcCore *core)
         return false;
     }
     switch (code[i]) {
-    case 0x07: case 0x17: case 0x1f:            /* POP ES, SS, DS */
-    case 0x8e:                                  /* MOV Sreg */
-    case 0x9a: case 0xea:                       /* CALL, JMP far */
-    case 0xc4: case 0xc5:                       /* LES, LDS */
-    case 0xca: case 0xcb: case 0xcf:            /* RETF, IRET */
-    case 0xe4: case 0xe5: case 0xe6: case 0xe7: /* IN, OUT: the TSS's I/O bitmap */
-    case 0xec: case 0xed: case 0xee: case 0xef:
-    case 0x6c: case 0x6d: case 0x6e: case 0x6f: /* INS, OUTS */
+    case 0x07:
+    case 0x17:
+    case 0x1f: /* POP ES, SS, DS */
+    case 0x8e: /* MOV Sreg */
+    case 0x9a:
+    case 0xea: /* CALL, JMP far */
+    case 0xc4:
+    case 0xc5: /* LES, LDS */
+    case 0xca:
+    case 0xcb:
+    case 0xcf: /* RETF, IRET */
+    case 0xe4:
+    case 0xe5:
+    case 0xe6:
+    case 0xe7: /* IN, OUT: the TSS's I/O bitmap */
+    case 0xec:
+    case 0xed:
+    case 0xee:
+    case 0xef:
+    case 0x6c:
+    case 0x6d:
+    case 0x6e:
+    case 0x6f: /* INS, OUTS */
         return true;
     case 0xff: /* CALL, JMP far indirect: /3, /5 */
         return i + 1 < n && ((code[i + 1] >> 3 & 7) == 3 || (code[i + 1] >> 3 & 7) == 5);
@@ -57,9 +74,14 @@ static bool may_use_tables(UcCore *core)
             return false;
         }
         switch (code[i + 1]) {
-        case 0x00: case 0x02: case 0x03: /* VERR, VERW; LAR; LSL */
-        case 0xa1: case 0xa9:            /* POP FS, GS */
-        case 0xb2: case 0xb4: case 0xb5: /* LSS, LFS, LGS */
+        case 0x00:
+        case 0x02:
+        case 0x03: /* VERR, VERW; LAR; LSL */
+        case 0xa1:
+        case 0xa9: /* POP FS, GS */
+        case 0xb2:
+        case 0xb4:
+        case 0xb5: /* LSS, LFS, LGS */
             return true;
         default:
             return false;
@@ -107,7 +129,8 @@ static bool on_page_fault(UcCore *core, GVirt va, MemAccess access, const X86Pag
     return refuse_exception(core, 14, walk->error_code, va);
 }
 
-/* Answers with a page of ours whatever is asked: descriptor loads, calibration, dropping of translations. */
+/* Answers with a page of ours whatever is asked: descriptor loads, calibration, dropping of
+ * translations. */
 static void fill_scratch(uint64_t va, uc_tlb_entry *entry)
 {
     entry->paddr = (va & UC_CORE_PAGE_NAME) != 0 && (va >> 63) == 0
@@ -117,8 +140,9 @@ static void fill_scratch(uint64_t va, uc_tlb_entry *entry)
 }
 
 /*
- * The engine asks again for every store to a page that holds translations. Code that was copied away and is now
- * overwritten as data would pay for each of its bytes: after some stores from outside, its translations are dropped.
+ * The engine asks again for every store to a page that holds translations. Code that was copied
+ * away and is now overwritten as data would pay for each of its bytes: after some stores from
+ * outside, its translations are dropped.
  */
 static void note_tracked_store(UcCore *core, PageId id, GVirt va)
 {
@@ -183,7 +207,7 @@ static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access
 static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *entry, void *user)
 {
     UcCore *core = user;
-    MemAccess access = type == UC_MEM_FETCH  ? MEM_ACCESS_EXEC
+    MemAccess access = type == UC_MEM_FETCH   ? MEM_ACCESS_EXEC
                        : type == UC_MEM_WRITE ? MEM_ACCESS_WRITE
                                               : MEM_ACCESS_READ;
     PgmFill fill;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Registers out of the engine and back in. What its API shows is read through the API; hidden segment parts come out of
- * its context at calibrated places and go in by loading a descriptor of our choosing from a scratch table.
+ * Registers out of the engine and back in. What its API shows is read through the API; hidden
+ * segment parts come out of its context at calibrated places and go in by loading a descriptor of
+ * our choosing from a scratch table.
  *
  * Source: Unicorn's public API; Intel SDM volume 3A section 3.4.5 (descriptors).
  */
@@ -53,10 +54,9 @@ static X86Seg read_cache(const UcCore *core, unsigned index)
     memcpy(&base, cache + 8, 8);
     memcpy(&limit, cache + 16, 4);
     memcpy(&flags, cache + 20, 4);
-    return (X86Seg) { .selector = (uint16_t)selector,
-                      .base = base,
-                      .limit = limit,
-                      .attr = (flags >> 8) & 0xf0ff };
+    return (X86Seg) {
+        .selector = (uint16_t)selector, .base = base, .limit = limit, .attr = (flags >> 8) & 0xf0ff
+    };
 }
 
 GVirt uc_core_linear_pc(UcCore *core)
@@ -68,7 +68,8 @@ GVirt uc_core_linear_pc(UcCore *core)
     if (core->cs_known && selector == core->cs_selector && is_protected == core->cs_protected) {
         GVirt pc = (core->cs_base + eip) & core->cs_mask;
 
-        /* The base of last time is believed only while it puts the instruction into the running block. */
+        /* The base of last time is believed only while it puts the instruction into the running
+         * block. */
         if (core->block_len != 0 && pc - core->block_address <= core->block_len) {
             return pc;
         }
@@ -107,8 +108,9 @@ void uc_core_paging_regs(UcCore *core, X86PagingRegs *regs)
         regs->eflags = (uint32_t)uc_core_reg(core, UC_X86_REG_EFLAGS);
     }
     if ((regs->cr0 >> 31) != 0 && (regs->cr4 & 0x20) != 0 && (regs->efer & 0x400) == 0) {
-        /* The engine does not tell of MOV CR3, so the four entries are read afresh each time. A processor would
-         * keep those of the last load; reserved bits, #GP there, make a walk fail here. */
+        /* The engine does not tell of MOV CR3, so the four entries are read afresh each time. A
+         * processor would keep those of the last load; reserved bits, #GP there, make a walk fail
+         * here. */
         (void)!x86_load_pdptes(regs, core->cpu);
     }
 }
@@ -161,9 +163,9 @@ static uint64_t encode_descriptor(const X86Seg *seg)
 }
 
 /*
- * With the scratch page behind every address, GDTR is set so that @selector indexes our one descriptor; what the guest
- * has there is not looked at. A limit above 1 MiB without G, as unreal mode may leave, needs G: the low
- * 12 bits of such a limit are ones in all that was ever loaded.
+ * With the scratch page behind every address, GDTR is set so that @selector indexes our one
+ * descriptor; what the guest has there is not looked at. A limit above 1 MiB without G, as unreal
+ * mode may leave, needs G: the low 12 bits of such a limit are ones in all that was ever loaded.
  */
 void uc_core_load_segment(UcCore *core, unsigned seg, const X86Seg *value)
 {
@@ -224,7 +226,8 @@ static bool segs_equal(const X86Seg *a, const X86Seg *b)
            a->attr == b->attr;
 }
 
-/* A real-mode load by the API sets base = selector * 16, limit 64 KiB; good unless hidden parts are unusual. */
+/* A real-mode load by the API sets base = selector * 16, limit 64 KiB; good unless hidden parts are
+ * unusual. */
 static bool is_plain_real(const X86Seg *seg)
 {
     return seg->base == (uint64_t)seg->selector << 4 && seg->limit == 0xffff;
