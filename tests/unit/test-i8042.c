@@ -346,8 +346,7 @@ static void make_busy(void)
 
 static void disturb(void)
 {
-    g_autofree char *gone = drain();
-
+    g_free(drain());
     out8(DATA, 0x07);
     command_with(0x60, 0x00);
 }
