@@ -267,21 +267,19 @@ static uint32_t first_part(Pgm *pgm, GPhys gpa, uint32_t len)
     return in_page;
 }
 
+/* Little-endian bytes from and to values; the common sizes are one host access. */
 static void store_le(uint8_t *bytes, unsigned size, uint64_t value)
 {
-    for (unsigned i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
+    value = GUINT64_TO_LE(value);
+    copy_bytes(bytes, (const uint8_t *)&value, size);
 }
 
 static uint64_t load_le(const uint8_t *bytes, unsigned size)
 {
     uint64_t value = 0;
 
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return value;
+    copy_bytes((uint8_t *)&value, bytes, size);
+    return GUINT64_FROM_LE(value);
 }
 
 static uint64_t all_ones(unsigned size)
@@ -319,10 +317,67 @@ static MemStatus write_parts(Pgm *pgm, GPhys gpa, const uint8_t *bytes, uint32_t
 static void fill_after(Pgm *pgm, GPhys gpa)
 {
     PgmPlace place;
+    PgmView view;
 
-    if (pgm_place_lookup(pgm, gpa, &place)) {
-        pgm_tlb_fill(pgm, &place);
+    if (pgm_place_lookup(pgm, gpa, &place) && place.range->kind != PGM_RANGE_MMIO) {
+        pgm_view(&place, &view);
+        pgm_tlb_fill(pgm, &place, &view);
     }
+}
+
+/*
+ * The most frequent misses, looked up once: memory that only lacks an entry, and devices. False if
+ * the access needs the whole treatment.
+ */
+static bool quick_read(Pgm *pgm, GPhys gpa, unsigned size, uint64_t *ret_value,
+                       MemStatus *ret_status)
+{
+    PgmPlace place;
+    PgmView view;
+    uint8_t bytes[8];
+
+    if (pgm->watches || page_offset(gpa) + size > MEM_PAGE_SIZE ||
+        !pgm_place_lookup(pgm, gpa, &place)) {
+        return false;
+    }
+    if (place.range->kind == PGM_RANGE_MMIO) {
+        *ret_status = pgm_mmio_read_bytes(place.range, range_offset(&place, gpa), bytes, size);
+        *ret_value = *ret_status == MEM_OK ? load_le(bytes, size) : all_ones(size);
+        return true;
+    }
+    pgm_view(&place, &view);
+    if (view.read_caught) {
+        return false;
+    }
+    *ret_value = load_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size);
+    *ret_status = MEM_OK;
+    pgm_tlb_fill(pgm, &place, &view);
+    return true;
+}
+
+static bool quick_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemStatus *ret_status)
+{
+    PgmPlace place;
+    PgmView view;
+    uint8_t bytes[8];
+
+    if (pgm->watches || page_offset(gpa) + size > MEM_PAGE_SIZE ||
+        !pgm_place_lookup(pgm, gpa, &place)) {
+        return false;
+    }
+    if (place.range->kind == PGM_RANGE_MMIO) {
+        store_le(bytes, size, value);
+        *ret_status = pgm_mmio_write_bytes(place.range, range_offset(&place, gpa), bytes, size);
+        return true;
+    }
+    pgm_view(&place, &view);
+    if (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id)) {
+        return false;
+    }
+    store_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size, value);
+    *ret_status = MEM_OK;
+    pgm_tlb_fill(pgm, &place, &view);
+    return true;
 }
 
 MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uint64_t *ret_value)
@@ -332,11 +387,15 @@ MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uin
         .gpa = gpa, .len = size, .access = MEM_ACCESS_READ, .origin = origin, .before = true
     };
     uint8_t bytes[8];
+    MemStatus status;
 
+    if (quick_read(pgm, gpa, size, ret_value, &status)) {
+        return status;
+    }
     if (pgm->watches) {
         pgm_watch_tell(pgm, &hit);
     }
-    MemStatus status = read_parts(pgm, gpa, bytes, size, origin);
+    status = read_parts(pgm, gpa, bytes, size, origin);
 
     *ret_value = status == MEM_OK ? load_le(bytes, size) : all_ones(size);
     if (pgm->watches) {
@@ -358,12 +417,16 @@ MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemO
                         .origin = origin,
                         .before = true };
     uint8_t bytes[8];
+    MemStatus status;
 
+    if (quick_write(pgm, gpa, size, value, &status)) {
+        return status;
+    }
     store_le(bytes, size, value);
     if (pgm->watches) {
         pgm_watch_tell(pgm, &hit);
     }
-    MemStatus status = write_parts(pgm, gpa, bytes, size, origin);
+    status = write_parts(pgm, gpa, bytes, size, origin);
 
     if (pgm->watches) {
         hit.before = false;

@@ -182,7 +182,6 @@ bool pgm_tlb_init(Pgm *pgm, unsigned n_slots);
 void pgm_tlb_clear(Pgm *pgm);
 void pgm_tlb_flush(Pgm *pgm);
 void pgm_tlb_flush_page(Pgm *pgm, GPhys gpa);
-void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place);
 
 /* ---- view.c */
 
@@ -201,6 +200,9 @@ typedef struct PgmView {
     PageId read_id;
 } PgmView;
 void pgm_view(const PgmPlace *place, PgmView *ret_view);
+
+/* In tlb.c: caches what the view permits. */
+void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place, const PgmView *view);
 
 /* ROM: the record that reads see, and whether writes reach one. */
 PgmRecord pgm_rom_read_record(const PgmRange *range, uint64_t index);

@@ -41,16 +41,14 @@ void pgm_tlb_flush_page(Pgm *pgm, GPhys gpa)
     }
 }
 
-void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place)
+void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place, const PgmView *view)
 {
-    PgmView view;
     uint64_t perms = 0;
 
-    pgm_view(place, &view);
-    if (!view.read_caught && !pgm_watch_covers_page(pgm, place->gpa, MEM_ACCESS_READ)) {
+    if (!view->read_caught && !pgm_watch_covers_page(pgm, place->gpa, MEM_ACCESS_READ)) {
         perms |= MEM_ACCESS_READ;
     }
-    if (view.writable && !view.write_caught && !pgm_id_executed(pgm, view.read_id) &&
+    if (view->writable && !view->write_caught && !pgm_id_executed(pgm, view->read_id) &&
         !pgm_watch_covers_page(pgm, place->gpa, MEM_ACCESS_WRITE)) {
         perms |= MEM_ACCESS_WRITE;
     }
@@ -60,6 +58,6 @@ void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place)
     PgmTlbSlot *slot = &pgm->tlb.slots[(place->gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
 
     slot->tag = place->gpa | perms;
-    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, view.read_id) - place->gpa;
+    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, view->read_id) - place->gpa;
     pgm->stats.tlb_fills++;
 }
