@@ -49,3 +49,34 @@ static inline void fuzz_config(unsigned devfn, uint32_t seed, unsigned n_steps)
                      g_rand_int(rand));
     }
 }
+
+/* A doubleword of configuration space: after reset, and after all ones were written to it. */
+typedef struct ConfigRow {
+    unsigned reg;
+    uint32_t reset;
+    uint32_t ones;
+} ConfigRow;
+
+/* Every doubleword is as its row says, or 0 and read-only without one. Run it on a function after
+ * reset. */
+static inline void check_config_map(unsigned devfn, const ConfigRow *rows, unsigned n_rows)
+{
+    unsigned n_used = 0;
+
+    for (unsigned reg = 0; reg < 256; reg += 4) {
+        ConfigRow want = { reg, 0, 0 };
+
+        for (unsigned i = 0; i < n_rows; i++) {
+            if (rows[i].reg == reg) {
+                want = rows[i];
+                n_used++;
+            }
+        }
+        ck_assert_msg(config_read(devfn, reg, 4) == want.reset, "register %#x is %#x after reset",
+                      reg, config_read(devfn, reg, 4));
+        config_write(devfn, reg, 4, 0xFFFFFFFF);
+        ck_assert_msg(config_read(devfn, reg, 4) == want.ones, "register %#x keeps %#x", reg,
+                      config_read(devfn, reg, 4));
+    }
+    ck_assert_uint_eq(n_used, n_rows);
+}

@@ -48,6 +48,26 @@ static void teardown(void)
     pci_teardown();
 }
 
+static const ConfigRow rows[] = {
+    { 0x00, 0x12378086, 0x12378086 }, { 0x04, 0x02800006, 0x02800106 },
+    { 0x08, 0x06000002, 0x06000002 }, { 0x0C, 0x00000000, 0x0000F800 },
+    { 0x2C, 0x11001AF4, 0x11001AF4 }, { 0x50, 0x80000000, 0xE741FFF8 },
+    { 0x54, 0x01000000, 0xFFFFFFFF }, { 0x58, 0x00000010, 0x777770FF },
+    { 0x5C, 0x00000000, 0x77777777 }, { 0x60, 0x01010101, 0xFFFFFFFF },
+    { 0x64, 0x01010101, 0xFFFFFFFF }, { 0x68, 0x00000000, 0x000000C0 },
+    { 0x70, 0x00021000, 0x003AF8F8 }, /* SMRAM: the lock closes the window in the same write */
+    { 0x90, 0x00000000, 0x070000F7 },
+};
+
+START_TEST(the_configuration_map)
+{
+    check_config_map(DEVFN, rows, G_N_ELEMENTS(rows));
+    /* Every address line of the register number counts, and the bus number. */
+    emu_ports_write(ports, 0xCF8, 4, 0x80200000);
+    ck_assert_uint_eq(emu_ports_read(ports, 0xCFC, 4), 0xFFFFFFFF);
+}
+END_TEST
+
 /* Region 0 to 11: 16 KiB from C0000; 12: F0000 to FFFFF. */
 typedef struct Region {
     GPhys start, len;
@@ -304,6 +324,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, it_is_an_i440fx);
+    tcase_add_test(tcase, the_configuration_map);
     tcase_add_loop_test(tcase, pam_switches_reads_and_writes, 0, N_REGIONS);
     tcase_add_test(tcase, pam_matrix);
     tcase_add_test(tcase, firmware_copies_itself);

@@ -66,6 +66,9 @@ START_TEST(reset_masks_everything)
 {
     ck_assert_uint_eq(in8(0x21), 0xFF);
     ck_assert_uint_eq(in8(0xA1), 0xFF);
+    ck_assert_ptr_null(emu_ports_owner(ports, 0x22));
+    ck_assert_ptr_null(emu_ports_owner(ports, 0xA2));
+    ck_assert_ptr_null(emu_ports_owner(ports, 0x4D2));
     pulse(3);
     ck_assert(!intr.level);
 }
@@ -265,6 +268,14 @@ START_TEST(automatic_end_can_rotate)
     pulse(0);
     pulse(1);
     ck_assert_uint_eq(dev_i8259_ack(pic), 0x09); /* after 0: the last rotation was its */
+    /* ICW1 ends the rotation. */
+    out8(0x20, 0x80);
+    program(0x03);
+    pulse(3);
+    ck_assert_uint_eq(dev_i8259_ack(pic), 0x0B);
+    pulse(3);
+    pulse(4);
+    ck_assert_uint_eq(dev_i8259_ack(pic), 0x0B);
 }
 END_TEST
 
@@ -317,6 +328,13 @@ START_TEST(poll_acknowledges)
     ck_assert_uint_eq(in8(0x20), 0x85);
     ck_assert_uint_eq(isr_of(0x20), 0x20);
     ck_assert(!intr.level);
+    /* A word that does not ask for a register leaves the choice alone; poll goes before a register.
+     */
+    out8(0x20, 0x08);
+    ck_assert_uint_eq(in8(0x20), 0x20);
+    out8(0x20, 0x0E);
+    ck_assert_uint_eq(in8(0x20), 0x00);
+    ck_assert_uint_eq(in8(0x20), 0x20);
     pulse(11);
     out8(0xA0, 0x0C);
     ck_assert_uint_eq(in8(0xA0), 0x83);
@@ -403,6 +421,8 @@ START_TEST(bad_states_are_refused)
     check_refused(save, load, "i8259", "chip[1].level_pins", 1, 0x20);
     check_refused(save, load, "i8259", "chip[0].vector_base", 1, 0x09);
     check_refused(save, load, "i8259", "chip[1].icw_next", 1, 1);
+    check_refused(save, load, "i8259", "chip[1].icw_next", 1, 5);
+    check_refused(save, load, "i8259", "chip[0].lowest", 1, 8);
     check_truncated(save, load);
 }
 END_TEST

@@ -66,6 +66,22 @@ START_TEST(starts_at_the_given_date_in_bcd)
 }
 END_TEST
 
+START_TEST(a_divider_reset_moves_the_second)
+{
+    /* After a divider reset the second no longer begins with guest time's. */
+    pass(250 * MS);
+    set(0x0A, 0x70);
+    set(0x0A, 0x26);
+    pass(400 * MS);
+    ck_assert_uint_eq(get(0), 0x20);
+    pass(500 * MS - 400 * MS - 2000 * US);
+    ck_assert_uint_eq(get(0x0A), 0xA6);
+    pass(2000 * US);
+    ck_assert_uint_eq(get(0x0A), 0x26);
+    ck_assert_uint_eq(get(0), 0x21);
+}
+END_TEST
+
 START_TEST(follows_guest_time)
 {
     pass(999 * MS);
@@ -472,6 +488,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, starts_at_the_given_date_in_bcd);
     tcase_add_test(tcase, follows_guest_time);
+    tcase_add_test(tcase, a_divider_reset_moves_the_second);
     tcase_add_loop_test(tcase, formats_of_register_b, 0, G_N_ELEMENTS(formats));
     tcase_add_test(tcase, set_stops_the_clock_and_takes_a_new_time);
     tcase_add_test(tcase, a_running_clock_takes_single_registers);

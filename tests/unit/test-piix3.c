@@ -72,6 +72,30 @@ START_TEST(they_are_functions_of_a_piix3)
 }
 END_TEST
 
+static const ConfigRow rows[] = {
+    { 0x00, 0x70008086, 0x70008086 }, { 0x04, 0x02000007, 0x0200010F },
+    { 0x08, 0x06010000, 0x06010000 }, { 0x0C, 0x00800000, 0x00800000 },
+    { 0x4C, 0x0003004D, 0x03FF00FF }, { 0x60, 0x80808080, 0x8F8F8F8F },
+    { 0x68, 0x00000200, 0x8080FE00 }, { 0x70, 0x00000080, 0x000000EF },
+    { 0x74, 0x0C0C0000, 0x8F8F0000 }, { 0x78, 0x00000002, 0x0000FFFF },
+    { 0x80, 0x00000000, 0x000F007F }, { 0xA0, 0x00000008, 0x00FF001F },
+    { 0xA4, 0x00000000, 0xE000FFFF }, { 0xA8, 0x0000000F, 0x00FF00FF },
+    { 0xAC, 0x00000000, 0x00FF00FF },
+};
+
+static const ConfigRow ide_rows[] = {
+    { 0x00, 0x70108086, 0x70108086 }, { 0x04, 0x02800000, 0x02800005 },
+    { 0x08, 0x01010000, 0x01010000 }, { 0x0C, 0x00000000, 0x0000F000 },
+    { 0x40, 0x80008000, 0xF3FFF3FF }, { 0x44, 0x00000000, 0x000000FF },
+};
+
+START_TEST(the_configuration_maps)
+{
+    check_config_map(DEVFN, rows, G_N_ELEMENTS(rows));
+    check_config_map(IDE_DEVFN, ide_rows, G_N_ELEMENTS(ide_rows));
+}
+END_TEST
+
 START_TEST(isa_requests_pass_through)
 {
     for (unsigned i = 0; i < 16; i++) {
@@ -254,6 +278,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, they_are_functions_of_a_piix3);
+    tcase_add_test(tcase, the_configuration_maps);
     tcase_add_test(tcase, isa_requests_pass_through);
     tcase_add_test(tcase, pci_interrupts_go_where_they_are_routed);
     tcase_add_test(tcase, reserved_requests_are_not_routed_to);

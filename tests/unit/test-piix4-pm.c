@@ -73,6 +73,27 @@ START_TEST(it_is_the_power_management_of_a_piix4)
 }
 END_TEST
 
+static const ConfigRow rows[] = {
+    { 0x00, 0x71138086, 0x71138086 }, { 0x04, 0x02800000, 0x02800009 },
+    { 0x08, 0x06800003, 0x06800003 }, { 0x3C, 0x00000100, 0x000001FF },
+    { 0x40, 0x00000001, 0x0000FFC1 }, { 0x44, 0x00000000, 0xFFFFFFFF },
+    { 0x48, 0x00000000, 0xFFFFFFFF }, { 0x4C, 0x00000000, 0xFFFFFFFF },
+    { 0x50, 0x00000000, 0x00FFFFFF }, { 0x54, 0x00000000, 0xFFFFFFFF },
+    { 0x58, 0x02000000, 0xFFFFFFFF }, { 0x5C, 0x00000000, 0xFFFFFFFF },
+    { 0x60, 0x00000000, 0xFFFFFFFF }, { 0x64, 0x00000000, 0xFFFFFFFF },
+    { 0x68, 0x00000000, 0xFFFFFFFF }, { 0x6C, 0x00000000, 0xFFFFFFFF },
+    { 0x70, 0x00000000, 0xFFFFFFFF }, { 0x74, 0x00000000, 0xFFFFFFFF },
+    { 0x78, 0x00000000, 0xFFFFFFFF }, { 0x7C, 0x00000000, 0xFFFFFFFF },
+    { 0x80, 0x00000000, 0x00000001 }, { 0x90, 0x00000001, 0x0000FFF1 },
+    { 0xD0, 0x00000000, 0xFF0F0000 }, { 0xD4, 0x00000000, 0x0000FFFF },
+};
+
+START_TEST(the_configuration_map)
+{
+    check_config_map(DEVFN, rows, G_N_ELEMENTS(rows));
+}
+END_TEST
+
 START_TEST(blocks_appear_where_and_when_they_are_enabled)
 {
     config_write(DEVFN, 0x40, 4, PM);
@@ -168,6 +189,9 @@ END_TEST
 START_TEST(soft_off)
 {
     enable();
+    out16(PM + 2, 0x2000);
+    out16(PM + 4, 0x0001);
+    emu_ports_write(ports, PM + 0x2C, 4, 0xFFFFFFFF);
     out16(PM + 4, 0x2000 | 1 << 10);
     ck_assert_uint_eq(power_off.n_rises, 0);
     ck_assert_uint_eq(in16(PM + 4), 1 << 10); /* SUS_EN reads 0 */
@@ -182,6 +206,7 @@ END_TEST
 START_TEST(apm_ports_and_acpi_mode)
 {
     enable();
+    ck_assert_ptr_null(emu_ports_owner(ports, 0xB4));
     out8(0xB2, 0x12);
     out8(0xB3, 0x34);
     ck_assert_uint_eq(in8(0xB2), 0x12);
@@ -208,6 +233,7 @@ static const struct {
 START_TEST(registers_keep_their_bits)
 {
     enable();
+    pass_ticks(0x123456);
     emu_ports_write(ports, (uint16_t)(PM + registers[_i].offset), 4, 0xFFFFFFFF);
     ck_assert_uint_eq(emu_ports_read(ports, (uint16_t)(PM + registers[_i].offset), 4),
                       registers[_i].kept);
@@ -221,6 +247,9 @@ END_TEST
 START_TEST(smbus_finds_nobody)
 {
     enable();
+    ck_assert_uint_eq(in8(SMB), 0);
+    out8(SMB + 4, 0xFF);
+    out8(SMB + 2, 0x08); /* not started */
     ck_assert_uint_eq(in8(SMB), 0);
     out8(SMB + 4, 0xA1);
     out8(SMB + 2, 0x48);
@@ -309,6 +338,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, it_is_the_power_management_of_a_piix4);
+    tcase_add_test(tcase, the_configuration_map);
     tcase_add_test(tcase, blocks_appear_where_and_when_they_are_enabled);
     tcase_add_test(tcase, a_block_that_collides_stays_away);
     tcase_add_test(tcase, the_timer_counts_24_bits_of_guest_time);
