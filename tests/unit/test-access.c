@@ -338,6 +338,22 @@ START_TEST(copy_is_as_if_through_a_buffer)
 }
 END_TEST
 
+START_TEST(copy_stops_at_the_first_failure)
+{
+    GmmStats now;
+
+    lay_pattern(P, 4 * PAGE);
+    gmm_get_stats(gmm, &now);
+    gmm_set_limit(gmm, now.allocated);
+    for (GPhys gpa = LOW; stats().handy_pages > 0; gpa += PAGE) {
+        store(gpa, 1);
+    }
+    ck_assert_int_eq(pgm_copy(pgm, P + 3 * PAGE, P, 4 * PAGE, MEM_ORIGIN_DEVICE),
+                     MEM_ERR_NO_MEMORY);
+    ck_assert_uint_eq(pgm_read_u8(pgm, P + 3 * PAGE), pattern(P + 3 * PAGE));
+}
+END_TEST
+
 /* ---- the debugger's look */
 
 START_TEST(peek_tells_of_holes)
@@ -528,6 +544,7 @@ int main(void)
     tcase_add_test(tcase, zeros_over_zero_pages_allocate_nothing);
     tcase_add_test(tcase, bulk_write_skips_ballooned_pages);
     tcase_add_loop_test(tcase, copy_is_as_if_through_a_buffer, 0, G_N_ELEMENTS(copies));
+    tcase_add_test(tcase, copy_stops_at_the_first_failure);
     tcase_add_test(tcase, peek_tells_of_holes);
     tcase_add_loop_test(tcase, outside_writes_to_code_are_told, 0, G_N_ELEMENTS(code_writes));
     tcase_add_test(tcase, store_across_two_code_pages_is_told_for_both);

@@ -559,6 +559,59 @@ START_TEST(read_callback_may_free_its_handler)
 }
 END_TEST
 
+/* The page goes away under the access that the handler left to memory. */
+static PgmMmio2 *vanishing;
+
+static void unmap_range(Hook *hook)
+{
+    hook->trick = NULL;
+    ck_assert_int_eq(pgm_mmio2_unmap(vanishing), MEM_OK);
+}
+
+START_TEST(default_access_meets_the_map_as_it_is_then)
+{
+    vanishing = pgm_mmio2_new(pgm, "vga", 0, PAGE, false, "vram", NULL);
+    ck_assert_int_eq(pgm_mmio2_map(vanishing, _i ? P : ABOVE, NULL), MEM_OK);
+    GPhys gpa = _i ? P : ABOVE;
+
+    one.result = PGM_HANDLER_DO_DEFAULT;
+    hook_on(&one, ALL, gpa, PAGE);
+    one.trick = unmap_range;
+    ck_assert_uint_eq(pgm_read_u32(pgm, gpa), _i ? 0 : UINT32_MAX);
+    ck_assert_int_eq(pgm_mmio2_map(vanishing, gpa, NULL), MEM_OK);
+    one.trick = unmap_range;
+    ck_assert_int_eq(pgm_write_u32(pgm, gpa, 5), MEM_OK);
+    ck_assert_uint_eq(pgm_mmio2_host(vanishing)[0], 0);
+    ck_assert_uint_eq(pgm_read_u32(pgm, gpa), _i ? 5 : UINT32_MAX);
+    ck_assert_uint_eq(one.n, 2);
+}
+END_TEST
+
+START_TEST(freeing_nothing_is_fine)
+{
+    pgm_handler_free(NULL);
+    hook_on(&one, WRITE, P, 4);
+    pgm_handler_reset(one.handler); /* nothing is off */
+    ck_assert_int_eq(page_at(P).handler, PGM_HANDLER_WRITE);
+}
+END_TEST
+
+/* A handler whose range went may still be told to go on, and be freed. */
+START_TEST(handler_without_its_range_is_idle)
+{
+    vanishing = pgm_mmio2_new(pgm, "vga", 0, PAGE, false, "vram", NULL);
+    ck_assert_int_eq(pgm_mmio2_map(vanishing, ABOVE, NULL), MEM_OK);
+    hook_on(&one, WRITE, ABOVE, 4);
+    ck_assert_int_eq(pgm_handler_page_off(one.handler, ABOVE), MEM_OK);
+    pgm_mmio2_free(vanishing);
+    pgm_handler_reset(one.handler);
+    ck_assert_int_eq(pgm_handler_page_off(one.handler, ABOVE), MEM_ERR_OUT_OF_RANGE);
+    n_visited = 0;
+    pgm_handler_foreach(pgm, visit, &n_visited);
+    ck_assert_uint_eq(n_visited, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("handler");
@@ -585,6 +638,9 @@ int main(void)
     tcase_add_test(tcase, peek_calls_no_handler);
     tcase_add_loop_test(tcase, callback_may_change_handlers, 0, G_N_ELEMENTS(tricks));
     tcase_add_loop_test(tcase, read_callback_may_free_its_handler, 0, 3);
+    tcase_add_loop_test(tcase, default_access_meets_the_map_as_it_is_then, 0, 2);
+    tcase_add_test(tcase, freeing_nothing_is_fine);
+    tcase_add_test(tcase, handler_without_its_range_is_idle);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

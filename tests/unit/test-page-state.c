@@ -354,6 +354,51 @@ START_TEST(other_places_refuse_page_events)
 }
 END_TEST
 
+START_TEST(locked_page_stays_what_it_is)
+{
+    store(P, MARK);
+    PgmPlace place;
+
+    ck_assert(pgm_place_lookup(pgm, P, &place));
+    PgmPage page = *pgm_range_page(place.range, place.index);
+
+    /* Locks are taken by a later interface; the record has room for them. */
+    place.range->pages[place.index] =
+        page | UINT64_C(1) << (_i ? PGM_PAGE_READ_LOCKS_SHIFT : PGM_PAGE_WRITE_LOCKS_SHIFT);
+    ck_assert_int_eq(pgm_page_share_internal(pgm, P), MEM_ERR_IN_USE);
+    ck_assert_int_eq(pgm_page_balloon_internal(pgm, P, true), MEM_ERR_IN_USE);
+    ck_assert_int_eq(pgm_page_map_shared_internal(pgm, P, 1), MEM_ERR_IN_USE);
+    ck_assert_int_eq(pgm_page_monitor_internal(pgm, P), MEM_OK);
+    store(P + 4, 1);
+    ck_assert(pgm_page_locked(place.range->pages[place.index]));
+    ck_assert_uint_eq(pgm_read_u32(pgm, P), MARK);
+    place.range->pages[place.index] &= ~PGM_PAGE_LOCKS_MASK;
+}
+END_TEST
+
+START_TEST(record_fields_do_not_touch_each_other)
+{
+    PgmPage page = pgm_page_make(PGM_PAGE_MMIO, PGM_PAGE_BALLOONED, UINT32_MAX);
+
+    page = pgm_page_with_written(pgm_page_with_handler(page, PGM_HANDLER_ALL), true);
+    page |= PGM_PAGE_SEEN_BIT | PGM_PAGE_LOCKS_MASK;
+    PgmPage other = pgm_page_with_backing(page, PGM_PAGE_SHARED, 7);
+
+    ck_assert_int_eq(pgm_page_type(page), PGM_PAGE_MMIO);
+    ck_assert_int_eq(pgm_page_state(page), PGM_PAGE_BALLOONED);
+    ck_assert_uint_eq(pgm_page_id(page), UINT32_MAX);
+    ck_assert_int_eq(pgm_page_handler(page), PGM_HANDLER_ALL);
+    ck_assert(pgm_page_written(page));
+    ck_assert(pgm_page_locked(page));
+    ck_assert_int_eq(pgm_page_state(other), PGM_PAGE_SHARED);
+    ck_assert_uint_eq(pgm_page_id(other), 7);
+    ck_assert_uint_eq((page ^ other) & ~(PGM_PAGE_ID_MASK | PGM_PAGE_STATE_MASK), 0);
+    ck_assert_uint_eq(page ^ pgm_page_with_written(page, false), PGM_PAGE_WRITTEN_BIT);
+    ck_assert_uint_eq(page ^ pgm_page_with_handler(page, PGM_HANDLER_NONE), PGM_PAGE_HANDLER_MASK);
+    ck_assert_uint_eq(pgm_page_make(PGM_PAGE_RAM, PGM_PAGE_ZERO, 0), 0);
+}
+END_TEST
+
 /* ---- running out */
 
 /* Leaves the machine with no page in stock and none to be had. */
@@ -531,6 +576,8 @@ int main(void)
     tcase_add_test(tcase, reset_drops_two_references_of_one_shared_page);
     tcase_add_test(tcase, mapping_a_shared_page_gives_the_old_one_back);
     tcase_add_test(tcase, other_places_refuse_page_events);
+    tcase_add_loop_test(tcase, locked_page_stays_what_it_is, 0, 2);
+    tcase_add_test(tcase, record_fields_do_not_touch_each_other);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("stock");

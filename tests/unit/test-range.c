@@ -402,6 +402,14 @@ START_TEST(a_strict_machine_is_declined_what_does_not_fit)
     ck_assert_int_eq(pgm_ram_register(strict, 0, 4097 * PAGE, "too much", &error),
                      MEM_ERR_DECLINED);
     ck_assert_uint_eq(pgm_range_count(strict), 0);
+    g_clear_error(&error);
+    ck_assert_int_eq(pgm_rom_register(strict, 0, 2049 * PAGE, NULL, 0, 0, PGM_ROM_FLAG_SHADOWED,
+                                      "o", "rom", &error),
+                     MEM_ERR_DECLINED);
+    ck_assert_int_eq(error->code, MEM_ERR_DECLINED);
+    g_clear_error(&error);
+    ck_assert_ptr_null(pgm_mmio2_new(strict, "o", 0, 4097 * PAGE, true, "vram", &error));
+    ck_assert_int_eq(error->code, MEM_ERR_DECLINED);
     ck_assert_uint_eq(pgm_verify(strict, NULL), 0);
     pgm_free(strict);
 }

@@ -218,16 +218,28 @@ static void flaw_stock(void)
     pgm->handy.n--;
 }
 
+static void flaw_handler_order(void)
+{
+    PgmRange *range = range_of(P);
+
+    ck_assert_ptr_nonnull(
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, P + PAGE + 8, 8, pass_on, NULL, "h2", NULL));
+    void *swap = range->handlers->pdata[0];
+
+    range->handlers->pdata[0] = range->handlers->pdata[1];
+    range->handlers->pdata[1] = swap;
+}
+
 static void (*const flaws[])(void) = {
-    flaw_count,        flaw_sum,          flaw_same_id,
-    flaw_free_id,      flaw_no_id,        flaw_shared_private,
-    flaw_type,         flaw_state,        flaw_written,
-    flaw_handler_bits, flaw_handler_gone, flaw_tlb_address,
-    flaw_tlb_write,    flaw_tlb_slot,     flaw_tlb_nowhere,
-    flaw_rom,          flaw_mmio2_run,    flaw_untracked,
-    flaw_alias,        flaw_alias_count,  flaw_span_order,
-    flaw_span_short,   flaw_cache,        flaw_batch,
-    flaw_stock,
+    flaw_handler_order,  flaw_count,        flaw_sum,
+    flaw_same_id,        flaw_free_id,      flaw_no_id,
+    flaw_shared_private, flaw_type,         flaw_state,
+    flaw_written,        flaw_handler_bits, flaw_handler_gone,
+    flaw_tlb_address,    flaw_tlb_write,    flaw_tlb_slot,
+    flaw_tlb_nowhere,    flaw_rom,          flaw_mmio2_run,
+    flaw_untracked,      flaw_alias,        flaw_alias_count,
+    flaw_span_order,     flaw_span_short,   flaw_cache,
+    flaw_batch,          flaw_stock,
 };
 
 /* Runs in a process of its own that ends without teardown: what is broken stays broken. */

@@ -393,6 +393,23 @@ START_TEST(cpu_is_told_of_watches_come_and_gone)
 }
 END_TEST
 
+START_TEST(each_page_of_a_small_watch_is_told)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        store(P + i * PAGE, 1);
+        (void)fill(P + i * PAGE, W);
+    }
+    told_reset();
+    watch(&eye, P + PAGE - 1, 2, W, false);
+    ck_assert_uint_eq(told.n_pages, 2);
+    ck_assert_uint_eq(told.gpas[0], P);
+    ck_assert_uint_eq(told.gpas[1], P + PAGE);
+    check_sound();
+    store(P + PAGE, 1);
+    ck_assert_uint_eq(eye.n, 1);
+}
+END_TEST
+
 /* The page may be known by another address: a watch on one leaves the other's knowledge alone. */
 START_TEST(watch_on_an_alias_does_not_hide_the_page)
 {
@@ -453,6 +470,7 @@ int main(void)
     tcase_add_test(tcase, watch_outlives_the_machine);
     tcase_add_loop_test(tcase, cpu_catches_what_is_watched, 0, G_N_ELEMENTS(fills));
     tcase_add_loop_test(tcase, cpu_is_told_of_watches_come_and_gone, 0, 2);
+    tcase_add_test(tcase, each_page_of_a_small_watch_is_told);
     tcase_add_test(tcase, watch_on_an_alias_does_not_hide_the_page);
     tcase_add_test(tcase, exec_is_reported_by_the_cpu);
     suite_add_tcase(suite, tcase);
