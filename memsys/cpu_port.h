@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPU's side of a machine's memory. A CPU with a TLB of its own (Unicorn's) asks for each page once and is told
- * when an answer no longer holds.
+ * The CPU's side of a machine's memory. A CPU with a TLB of its own (Unicorn's) asks for each page
+ * once and is told when an answer no longer holds.
  *
- * What a CPU may rely on: an answer stays right until a callback says otherwise; every callback comes
- * on the machine's thread, and may come from inside pgm_cpu_fill() and from inside any access.
+ * What a CPU may rely on: an answer stays right until a callback says otherwise; every callback
+ * comes on the machine's thread, and may come from inside pgm_cpu_fill() and from inside any
+ * access.
  *
- * Source: the TLB-fill contract VirtualBox's PGM had with its recompiler; executed pages as bits of host
- * pages are ours.
+ * Source: the TLB-fill contract VirtualBox's PGM had with its recompiler; executed pages as bits of
+ * host pages are ours.
  */
 #pragma once
 
@@ -39,8 +40,9 @@ typedef struct PgmFill {
     unsigned perms; /* set of MemAccess the CPU may cache */
     PageId id;      /* DIRECT only */
     GPhys gpa;      /* the page after A20 */
-    bool flush;     /* the host page just became executed: drop all entries first, some may lack X */
-    bool watched;   /* caught only because of a watch: the CPU should be able to name the instruction */
+    bool flush;   /* the host page just became executed: drop all entries first, some may lack X */
+    bool watched; /* caught only because of a watch: the CPU should be able to name the instruction
+                   */
     bool exec_watched; /* a watch wants to hear of execution on this page */
 } PgmFill;
 
@@ -59,10 +61,10 @@ Pgm *pgm_cpu_pgm(const PgmCpu *cpu);
  * @gpa: any byte of the page
  * @access: one of READ, WRITE, EXEC
  *
- * What the CPU may do with the page. WRITE makes it writable (allocates, copies a shared page, leaves
- * monitoring) unless it must be caught. EXEC marks the host page executed; X is granted for
- * executed pages only, and with it whatever else is right now. READ of a page never executed gives R, or RW
- * if it may be written without asking.
+ * What the CPU may do with the page. WRITE makes it writable (allocates, copies a shared page,
+ * leaves monitoring) unless it must be caught. EXEC marks the host page executed; X is granted for
+ * executed pages only, and with it whatever else is right now. READ of a page never executed gives
+ * R, or RW if it may be written without asking.
  */
 void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access handlers: code that performs the accesses to some bytes instead of memory. Exclusive by bytes.
- * For observers that own nothing see memsys/watch.h.
+ * Access handlers: code that performs the accesses to some bytes instead of memory. Exclusive by
+ * bytes. For observers that own nothing see memsys/watch.h.
  *
- * Pages without a handler pay nothing.
+ * A handler belongs to bytes of a range: it moves with its MMIO2, sleeps under an overlay, and does
+ * nothing more when the range is gone (it is still its owner's to free). Pages without a handler pay
+ * nothing.
  */
 #pragma once
 
@@ -20,9 +22,9 @@ typedef enum PgmHandlerKind {
 
 typedef struct PgmHandlerAccess {
     GPhys gpa;
-    uint8_t *host; /* the byte's place in host memory, NULL if the page has none to show */
-    uint8_t *buf;  /* what is written, or where to put what is read */
-    uint32_t len;  /* never crosses a page */
+    uint8_t *host;    /* the byte's place in host memory, NULL if the page has none to show */
+    uint8_t *buf;     /* what is written, or where to put what is read */
+    uint32_t len;     /* never crosses a page */
     MemAccess access; /* READ or WRITE */
     MemOrigin origin;
 } PgmHandlerAccess;
@@ -40,8 +42,8 @@ typedef PgmHandlerResult (*PgmHandlerFunc)(Pgm *pgm, const PgmHandlerAccess *acc
  * pgm_handler_new:
  * @start, @len: must lie in one RAM, MMIO2 or ROM range; whole pages for KIND_ALL
  *
- * Returns: (transfer full): an armed handler, or %NULL with MEM_ERR_HANDLER_CONFLICT (names the other),
- *   MEM_ERR_NO_RANGE, MEM_ERR_UNALIGNED, MEM_ERR_INVALID_PARAMETER
+ * Returns: (transfer full): an armed handler, or %NULL with MEM_ERR_HANDLER_CONFLICT (names the
+ * other), MEM_ERR_NO_RANGE, MEM_ERR_UNALIGNED, MEM_ERR_INVALID_PARAMETER
  */
 PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t len,
                             PgmHandlerFunc func, void *user, const char *description,

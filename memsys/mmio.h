@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MMIO: ranges whose every access goes to a device. The bus brings an access to a size and alignment the
- * device accepts: it splits in address order, or widens (reads more and picks, or reads, merges and writes),
- * and never makes the same device access twice for one guest access.
+ * MMIO: ranges whose every access goes to a device. The bus brings an access to a size and
+ * alignment the device accepts: it splits in address order, or widens (reads more and picks, or
+ * reads, merges and writes), and never makes the same device access twice for one guest access.
  */
 #pragma once
 
@@ -14,8 +14,8 @@
 typedef struct PgmMmio PgmMmio;
 
 /*
- * @offset is from the start of the range. MEM_OK, or MEM_ERR_BUS_ERROR to refuse (a read then gives all
- * ones). Callbacks may map, move and unmap ranges, their own too, and change handlers.
+ * @offset is from the start of the range. MEM_OK, or MEM_ERR_BUS_ERROR to refuse (a read then gives
+ * all ones). Callbacks may map, move and unmap ranges, their own too, and change handlers.
  */
 typedef struct PgmMmioOps {
     MemStatus (*read)(void *user, uint64_t offset, unsigned size, uint64_t *ret_value);
@@ -29,7 +29,7 @@ typedef struct PgmMmioOps {
 /**
  * pgm_mmio_new:
  * @len: bytes, page aligned
- * @ops: must outlive the range
+ * @ops: copied; sizes must be 1, 2, 4 or 8 and in order (asserted)
  *
  * An MMIO range that is not mapped yet.
  */
@@ -42,8 +42,8 @@ void pgm_mmio_free(PgmMmio *mmio);
 /**
  * pgm_mmio_map:
  *
- * At @gpa, over a hole or wholly inside one RAM range (kept beneath). Also moves a range that is mapped
- * elsewhere: if the new place is refused the old one stays.
+ * At @gpa, over a hole or wholly inside one RAM range (kept beneath). Also moves a range that is
+ * mapped elsewhere: if the new place is refused the old one stays.
  *
  * Returns: MEM_OK, MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_CONFLICT
  */
@@ -60,10 +60,11 @@ GPhys pgm_mmio_address(const PgmMmio *mmio);
  * @offset: page of the mapped MMIO range, aligned
  * @mmio2, @mmio2_offset: page to show there instead, aligned
  *
- * Reads and writes of that page become plain memory accesses to the MMIO2 page until pgm_mmio_unalias() or
- * an unmap of either.
+ * Reads and writes of that page become plain memory accesses to the MMIO2 page until
+ * pgm_mmio_unalias() or an unmap of either. Moving either keeps it. The MMIO2 need not be mapped.
  *
- * Returns: MEM_OK, MEM_ERR_WRONG_ORDER (not mapped), MEM_ERR_OUT_OF_RANGE, MEM_ERR_UNALIGNED
+ * Returns: MEM_OK, MEM_ERR_WRONG_ORDER (not mapped), MEM_ERR_OUT_OF_RANGE, MEM_ERR_UNALIGNED,
+ *   MEM_ERR_HOST_MEMORY
  */
 MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64_t mmio2_offset);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MMIO2: memory that belongs to a device (a frame buffer): allocated whole, one stable host pointer, mapped,
- * moved and unmapped as the guest moves the device's BAR, with dirty tracking per page.
+ * MMIO2: memory that belongs to a device (a frame buffer): allocated whole, one stable host
+ * pointer, mapped, moved and unmapped as the guest moves the device's BAR, with dirty tracking per
+ * page.
  */
 #pragma once
 
@@ -17,8 +18,8 @@ typedef struct PgmMmio2 PgmMmio2;
  * @len: bytes, page aligned, as much as the arena has left
  * @track_dirty: whether dirty tracking may be switched on
  *
- * Returns: (transfer full): cleared memory, not mapped; charged to the machine's FIXED account; %NULL with
- *   MEM_ERR_ALREADY_EXISTS, MEM_ERR_UNALIGNED, MEM_ERR_NO_MEMORY, MEM_ERR_DECLINED
+ * Returns: (transfer full): cleared memory, not mapped; charged to the machine's FIXED account;
+ * %NULL with MEM_ERR_ALREADY_EXISTS, MEM_ERR_UNALIGNED, MEM_ERR_NO_MEMORY, MEM_ERR_DECLINED
  */
 PgmMmio2 *pgm_mmio2_new(Pgm *pgm, const char *owner, unsigned region, uint64_t len,
                         bool track_dirty, const char *description, GError **error);

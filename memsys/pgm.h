@@ -3,16 +3,16 @@
  * Pgm: one machine's guest-physical memory. Every guest page has a type, a state and an owner; host
  * memory appears when a page is first written.
  *
- * A Pgm belongs to the thread that runs its machine. Set-up calls take a GError ** and either succeed
- * whole or change nothing; calls made while a guest runs return a MemStatus and never allocate from
- * the C heap.
+ * A Pgm belongs to the thread that runs its machine. Set-up calls take a GError ** and either
+ * succeed whole or change nothing; calls made while a guest runs return a MemStatus and never
+ * allocate from the C heap.
  *
  * The parts, in the order an access meets them: memsys/access.h (typed and bulk access),
  * memsys/cpu_port.h (a CPU's fills), memsys/rom.h, memsys/mmio.h, memsys/mmio2.h,
  * memsys/handler.h, memsys/watch.h.
  *
- * Source: VirtualBox's PGM as restated in the project's notes; 8-byte records in untouched memory and
- * overlays that keep the RAM beneath are ours.
+ * Source: VirtualBox's PGM as restated in the project's notes; 8-byte records in untouched memory
+ * and overlays that keep the RAM beneath are ours.
  */
 #pragma once
 
@@ -56,9 +56,9 @@ typedef enum PgmHandlerState {
 } PgmHandlerState;
 
 typedef struct PgmConfig {
-    const char *name;     /* copied; for messages; %NULL is "machine" */
-    GmmPolicy policy;     /* reservations: overcommit by default */
-    unsigned tlb_slots;   /* page-map TLB size, a power of two up to 65536; 0 takes 1024 */
+    const char *name;   /* copied; for messages; %NULL is "machine" */
+    GmmPolicy policy;   /* reservations: overcommit by default */
+    unsigned tlb_slots; /* page-map TLB size, a power of two up to 65536; 0 takes 1024 */
 } PgmConfig;
 
 /* Counted per page; memsys' checker recounts them. all = private + shared + zero + pure_mmio. */
@@ -76,21 +76,21 @@ typedef struct PgmPageCounts {
 /* Events since creation or pgm_reset_stats(). */
 typedef struct PgmStats {
     PgmPageCounts pages;
-    uint64_t handy_pages;         /* in stock now */
+    uint64_t handy_pages; /* in stock now */
     uint64_t handy_refills;
-    uint64_t replaced_zero;       /* ZERO -> ALLOCATED */
-    uint64_t replaced_shared;     /* SHARED -> ALLOCATED */
-    uint64_t unmonitored;         /* WRITE_MONITORED -> ALLOCATED by a write */
-    uint64_t tlb_fills;           /* page-map TLB misses that filled a slot */
-    uint64_t tlb_flushes;         /* whole */
-    uint64_t tlb_flushed_pages;   /* single entries */
+    uint64_t replaced_zero;     /* ZERO -> ALLOCATED */
+    uint64_t replaced_shared;   /* SHARED -> ALLOCATED */
+    uint64_t unmonitored;       /* WRITE_MONITORED -> ALLOCATED by a write */
+    uint64_t tlb_fills;         /* page-map TLB misses that filled a slot */
+    uint64_t tlb_flushes;       /* whole */
+    uint64_t tlb_flushed_pages; /* single entries */
     uint64_t range_cache_hits;
     uint64_t range_cache_misses;
-    uint64_t cpu_fills;           /* pgm_cpu_fill() calls */
-    uint64_t cpu_fills_catch;     /* of these: answered "catch" */
-    uint64_t code_pages;          /* pages that became executed */
+    uint64_t cpu_fills;       /* pgm_cpu_fill() calls */
+    uint64_t cpu_fills_catch; /* of these: answered "catch" */
+    uint64_t code_pages;      /* pages that became executed */
     uint64_t rom_protect_calls;
-    uint64_t rom_switched_pages;  /* page protections that really changed */
+    uint64_t rom_switched_pages; /* page protections that really changed */
     uint64_t rom_writes_ignored;
     uint64_t rom_writes_shadow;
     uint64_t mmio_reads;
@@ -145,8 +145,8 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error);
  * pgm_free:
  * @pgm: (nullable)
  *
- * Gives every page back and frees all ranges, MMIO and MMIO2 too: no pointer to one may be used after. Handlers and
- * watches stay their owners' to free. CPUs must have been detached (asserted).
+ * Gives every page back and frees all ranges, MMIO and MMIO2 too: no pointer to one may be used
+ * after. Handlers and watches stay their owners' to free. CPUs must have been detached (asserted).
  */
 void pgm_free(Pgm *pgm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pgm, pgm_free)
@@ -171,8 +171,9 @@ MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *desc
  * pgm_reset:
  *
  * What memory does at a hard reset of the machine: RAM to zero (pages go back to GMM), ballooned
- * pages to ZERO, every shadowed ROM to read-ROM/ignore-writes with its shadow dropped, disabled handlers
- * armed again. MMIO2 keeps its bytes: its device clears it.
+ * pages to ZERO, every shadowed ROM to read-ROM/ignore-writes with its shadow dropped, disabled
+ * handlers armed again. ROM bytes that pgm_poke() changed are the image's again. MMIO2 keeps its
+ * bytes: its device clears it.
  */
 void pgm_reset(Pgm *pgm);
 
@@ -180,7 +181,8 @@ void pgm_reset(Pgm *pgm);
  * pgm_ensure_handy:
  *
  * Refills the stock of handy pages if it is at or below 32. The run loop calls it between blocks;
- * writes refill at 8 by themselves. After MEM_ERR_NO_MEMORY the machine can go on once this succeeds.
+ * writes refill at 8 by themselves. After MEM_ERR_NO_MEMORY the machine can go on once this
+ * succeeds.
  *
  * Returns: MEM_OK or MEM_ERR_NO_MEMORY
  */

@@ -27,13 +27,13 @@ typedef enum PgmRomFlags {
 
 /**
  * pgm_rom_register:
- * @start, @len: page aligned
+ * @start, @len: page aligned; at most 4 GiB
  * @image: (array length=image_len): copied; may be %NULL with @image_len 0
  * @fill: byte for what the image does not cover (0xFF is what an empty bus reads)
  * @owner, @description: copied
  *
- * Over a hole, or wholly inside one RAM range, whose pages are kept beneath. Pages that hold the same bytes in
- * several ROMs may share a host page.
+ * Over a hole, or wholly inside one RAM range, whose pages are kept beneath. Pages that hold the
+ * same bytes in several ROMs may share a host page.
  *
  * Returns: MEM_OK; MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_CONFLICT, MEM_ERR_NO_MEMORY;
  *   nothing changes on error
@@ -49,8 +49,8 @@ MemStatus pgm_rom_deregister(Pgm *pgm, GPhys start);
  * pgm_rom_protect:
  * @start, @len: page aligned; may begin and end anywhere, also across gaps
  *
- * Sets the protection of every page of shadowed ROM inside; everything else in the request is left alone.
- * Invalidates only pages that changed. May be called from an access to that very page.
+ * Sets the protection of every page of shadowed ROM inside; everything else in the request is left
+ * alone. Invalidates only pages that changed. May be called from an access to that very page.
  *
  * Returns: MEM_OK, MEM_ERR_UNALIGNED, MEM_ERR_INVALID_PARAMETER
  */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches: observers of physical ranges. They own nothing, any number may overlap each other, handlers, ROM
- * and MMIO; byte-exact. Watchpoints, forbidden ranges, redzones and traces are watches.
+ * Watches: observers of physical ranges. They own nothing, any number may overlap each other,
+ * handlers, ROM and MMIO; byte-exact. Watchpoints, forbidden ranges, redzones and traces are
+ * watches.
  *
- * A CPU's store or load to a watched page is caught (memsys/cpu_port.h), so unwatched pages pay nothing.
+ * A CPU's store or load to a watched page is caught (memsys/cpu_port.h), so unwatched pages pay
+ * nothing.
  */
 #pragma once
 
@@ -14,9 +16,9 @@
 typedef struct PgmWatch PgmWatch;
 
 typedef struct PgmWatchHit {
-    GPhys gpa;       /* first byte accessed, which may lie before the watched range */
-    uint32_t len;    /* bytes of the access; a bulk access reports page by page */
-    uint64_t value;  /* read or written, little-endian; for len > 8 the first eight bytes */
+    GPhys gpa;      /* first byte accessed, which may lie before the watched range */
+    uint32_t len;   /* bytes of the access; a bulk access reports page by page */
+    uint64_t value; /* read or written, little-endian; for len > 8 the first eight bytes */
     MemAccess access;
     MemOrigin origin;
     bool before; /* told before the access happened (value of a read is then 0) */
