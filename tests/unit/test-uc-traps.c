@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 static const char *const guests[] = {
+    "rep.bin",
+    "ring3.bin",
     "smc.bin",
     "exceptions.bin",
     "flags.bin",
