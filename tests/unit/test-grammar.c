@@ -69,6 +69,8 @@ static const struct {
     { fe_parse_size, "0", "128M" },
     { fe_parse_size, "134217728", "128M or 131072K" },
     { fe_parse_size, "65537", "1M or 65K" },
+    { fe_parse_size, "65536", "1M or 64K" },
+    { fe_parse_size, "65535", "65535M or 65535K" },
     { fe_parse_size, "128MB", "K, M, G or T" },
     { fe_parse_size, "128MiB", "K, M, G or T" },
     { fe_parse_size, "128 M", "K, M, G or T" },

@@ -98,10 +98,15 @@ static const struct {
     { "abcabd", "abcabcabd", true },
     { "x", "", false },
     { "a", "a", true },
-    { "boot", "b" ESC "[1;31mo" ESC "[0mot", true },    /* colours inside the word */
-    { "boot", "bo" ESC "[12;40Hot", true },             /* the cursor put where it is */
-    { "boot", "bo" ESC "[?25lot", true },               /* a private parameter */
-    { "boot", "bo" ESC "(Bot", true },                  /* character set: three bytes */
+    { "boot", "b" ESC "[1;31mo" ESC "[0mot", true }, /* colours inside the word */
+    { "boot", "bo" ESC "[12;40Hot", true },          /* the cursor put where it is */
+    { "boot", "bo" ESC "[?25lot", true },            /* a private parameter */
+    { "boot", "bo" ESC "(Bot", true },               /* character set: three bytes */
+    { "boot", "bo" ESC " Fot", true },
+    { "boot", "bo" ESC "/Aot", true },
+    { "boot", "bo" ESC "$ /Aot", true },
+    { "boot", "bo" ESC "[1@ot", true },
+    { "boot", "bo" ESC "[1~ot", true },
     { "boot", "bo" ESC "cot", true },                   /* two bytes */
     { "boot", "bo" ESC "]0;a title\aot", true },        /* string, closed by BEL */
     { "boot", "bo" ESC "]0;a title" ESC "\\ot", true }, /* string, closed by ST */
