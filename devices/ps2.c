@@ -54,7 +54,6 @@ static void put(DevPs2Queue *queue, uint8_t byte)
 
 static void keyboard_defaults(DevPs2Keyboard *keyboard)
 {
-    keyboard->pending = 0;
     keyboard->rate = 0x2B; /* 10.9 characters a second after 500 ms */
     keyboard->set = 2;
     keyboard->scanning = true;
@@ -147,7 +146,6 @@ void dev_ps2_keyboard_write(DevPs2Keyboard *keyboard, uint8_t byte)
 
 static void mouse_defaults(DevPs2Mouse *mouse)
 {
-    mouse->pending = 0;
     mouse->reporting = false;
     mouse->remote = false;
     mouse->scale2 = false;

@@ -5,6 +5,8 @@
 #include "emu/error.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -196,6 +198,45 @@ START_TEST(a_file_that_shrinks_is_a_failure_and_not_a_crash)
 }
 END_TEST
 
+START_TEST(a_write_that_the_host_refuses_is_a_failure)
+{
+    const struct rlimit limit = { 2 * DEV_SECTOR_SIZE, RLIM_INFINITY };
+    uint8_t sector[DEV_SECTOR_SIZE] = { 0x55 };
+
+    make_image(4 * DEV_SECTOR_SIZE);
+
+    DevDisk *disk = open_image(true);
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert(dev_disk_write(disk, 1, sector));
+    ck_assert(!dev_disk_write(disk, 2, sector));
+    ck_assert_uint_eq(byte_of(disk, 2, 0), 14);
+    dev_disk_free(disk);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_freed_gives_its_file_back)
+{
+    const struct rlimit limit = { 64, 64 };
+
+    make_image(DEV_SECTOR_SIZE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        DevDisk *disk = dev_disk_open(image, false, NULL);
+
+        if (disk == NULL) {
+            ck_abort_msg("no more files after %u disks", i);
+        }
+        dev_disk_free(disk);
+        if (dev_disk_open(dir, false, NULL) != NULL) { /* nor may a refusal keep one */
+            ck_abort_msg("a directory was opened");
+        }
+    }
+    dev_disk_free(NULL);
+}
+END_TEST
+
 START_TEST(a_file_of_any_size_opens_at_once)
 {
     make_image(1);
@@ -265,6 +306,8 @@ int main(void)
     tcase_add_test(tc, a_writable_disk_writes_the_file);
     tcase_add_test(tc, writing_a_partial_last_sector_completes_it);
     tcase_add_test(tc, a_file_that_shrinks_is_a_failure_and_not_a_crash);
+    tcase_add_test(tc, a_write_that_the_host_refuses_is_a_failure);
+    tcase_add_test(tc, a_disk_that_is_freed_gives_its_file_back);
     tcase_add_test(tc, a_file_of_any_size_opens_at_once);
     tcase_add_test(tc, what_is_no_image_is_refused_by_name);
     tcase_add_test(tc, an_image_that_may_not_be_opened_is_refused);

@@ -298,6 +298,27 @@ START_TEST(no_keys_while_scanning_is_off)
 }
 END_TEST
 
+START_TEST(an_answer_waits_behind_a_key_and_replaces_an_unread_answer)
+{
+    out8(DATA, 0xEE);
+    out8(CMD, 0xAA);
+    ck_assert_drains("ee 55");
+    out8(CMD, 0xAA);
+    out8(CMD, 0xAB);
+    ck_assert_drains("00");
+}
+END_TEST
+
+START_TEST(a_new_command_ends_the_wait_for_data)
+{
+    out8(CMD, 0xD1);
+    out8(CMD, 0xF1);
+    out8(DATA, 0xEE); /* the keyboard's, not the output port's */
+    ck_assert_drains("ee");
+    ck_assert_uint_eq(init.n_rises, 0);
+}
+END_TEST
+
 START_TEST(fake_bytes_come_back_as_the_devices_own)
 {
     command_with(0x60, 0x03);
@@ -374,6 +395,11 @@ START_TEST(impossible_states_are_refused)
     check_refused(save, load, "i8042", "kbd.set", 1, 4);
     check_refused(save, load, "i8042", "status", 1, 0x01);
     check_truncated(save, load);
+    g_free(drain());
+    out8(DATA, 0xF4);
+    out8(DATA, 0xF0);
+    out8(DATA, 0x01); /* scan code set 1 is possible */
+    check_round_trip(save, load, disturb);
 }
 END_TEST
 
@@ -429,6 +455,8 @@ int main(void)
     tcase_add_test(tc, translation_turns_set_2_into_set_1);
     tcase_add_test(tc, the_key_queue_is_bounded_and_takes_all_or_nothing);
     tcase_add_test(tc, no_keys_while_scanning_is_off);
+    tcase_add_test(tc, an_answer_waits_behind_a_key_and_replaces_an_unread_answer);
+    tcase_add_test(tc, a_new_command_ends_the_wait_for_data);
     tcase_add_test(tc, fake_bytes_come_back_as_the_devices_own);
     tcase_add_test(tc, a_guest_that_never_reads_loses_answers_and_nothing_else);
     tcase_add_test(tc, state_round_trip_brings_queues_and_lines_back);

@@ -4,6 +4,8 @@
 #include "chip-fixture.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define BASE 0x1F0
@@ -397,6 +399,13 @@ START_TEST(multiple_moves_blocks_with_one_interrupt_each)
     ck_assert_uint_eq(in8(BASE + 7), READY);
     ck_assert_uint_eq(irqs[0].n_rises - rises, 2);
 
+    set_lba48(UINT64_C(0x01000000), 1);
+    expect_failure(command(0x29), IDNF); /* the high bytes count */
+    set_lba48(250, 4);
+    command(0x29);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_uint_eq(read_number(), 250 + i);
+    }
     set_lba48(300, 5);
     command(0x39);
     for (unsigned i = 0; i < 5; i++) {
@@ -454,6 +463,9 @@ static const struct {
     { 0xE6, 0, 0, READY, 0 },
     { 0x96, 0, 0, READY, 0 },
     { 0xEF, 0x03, 0x0C, READY, 0 },
+    { 0xEF, 0x03, 0x08, READY, 0 },
+    { 0xEF, 0x03, 0x07, READY | ERR, 4 },
+    { 0xEF, 0x03, 0x0D, READY | ERR, 4 },
     { 0xEF, 0x02, 0, READY, 0 },
     { 0xEF, 0x03, 0x45, READY | ERR, 4 },
     { 0xEF, 0x99, 0, READY | ERR, ABRT },
@@ -546,7 +558,10 @@ START_TEST(software_reset_is_busy_while_it_lasts)
     ck_assert_uint_eq(in8(BASE + 2), 1);
     ck_assert_uint_eq(in8(BASE + 5), 0);
     ck_assert(!irqs[0].level);
+    write_sector(0xEE); /* the transfer is over */
     ck_assert_uint_eq(disk_byte(5), 0);
+    out8(CONTROL, 0x80);
+    ck_assert_uint_eq(in8(BASE + 2) | in8(BASE + 3) | in8(BASE + 4) | in8(BASE + 5), 0);
 }
 END_TEST
 
@@ -572,6 +587,10 @@ START_TEST(an_absent_slave_has_status_zero_and_does_nothing)
     ck_assert_uint_eq(command(0xEC), 0);
     ck_assert(!irqs[0].level);
     ck_assert_uint_eq(emu_ports_read(ports, BASE, 2), 0);
+    out8(BASE + 6, 0xE0);
+    ck_assert_uint_eq(command(0xE5), READY);
+    out8(BASE + 6, 0xF0);
+    ck_assert_uint_eq(in8(BASE + 2), 0xFF); /* what the master has there */
     out8(BASE + 6, 0xE0);
     ck_assert_uint_eq(in8(BASE + 7), READY);
 }
@@ -654,6 +673,36 @@ START_TEST(small_disks_have_a_geometry)
     ck_assert_uint_eq(in8(CONTROL), READY | DRQ);
     set_chs(0, 0, 6, 1);
     expect_failure(command(0x20), IDNF);
+
+    g_autoptr(GByteArray) state = g_byte_array_new();
+    size_t pos = 0;
+
+    dev_ide_save(ide, state); /* one head is a possible state */
+    ck_assert(dev_ide_load(ide, state->data, state->len, &pos, NULL));
+}
+END_TEST
+
+START_TEST(a_failing_write_aborts_at_its_sector)
+{
+    dev_ide_free(ide);
+    dev_disk_free(disk);
+    disk = dev_disk_open(image, true, NULL);
+    ck_assert_ptr_nonnull(disk);
+    build(0);
+
+    const struct rlimit limit = { 100 * DEV_SECTOR_SIZE, RLIM_INFINITY };
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    set_lba28(99, 2);
+    command(0x30);
+    write_sector(0x11);
+    ck_assert_uint_eq(in8(CONTROL), READY | DRQ);
+    write_sector(0x22);
+    expect_failure(in8(CONTROL), ABRT);
+    ck_assert_uint_eq(in8(BASE + 3), 100);
+    ck_assert_uint_eq(disk_byte(99), 0x11);
+    ck_assert_uint_eq(disk_byte(100), 0);
 }
 END_TEST
 
@@ -855,6 +904,7 @@ int main(void)
     tcase_add_test(tc, a_slave_on_the_secondary_channel_uses_its_own_ports_and_line);
     tcase_add_test(tc, a_channel_that_is_not_decoded_floats_and_comes_back);
     tcase_add_test(tc, a_failing_host_is_an_error_of_the_drive);
+    tcase_add_test(tc, a_failing_write_aborts_at_its_sector);
     tcase_add_test(tc, data_outside_of_a_transfer_is_nothing);
     tcase_add_test(tc, small_disks_have_a_geometry);
     tcase_add_test(tc, state_round_trip_in_the_middle_of_a_read);

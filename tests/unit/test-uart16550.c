@@ -72,6 +72,7 @@ START_TEST(dlab_shows_the_divisor_instead_of_data_and_ier)
     out8(BASE + 1, 0x12);
     ck_assert_uint_eq(in8(BASE), 0x34);
     ck_assert_uint_eq(in8(BASE + 1), 0x12);
+    ck_assert_uint_eq(in8(BASE + 3), 0x83);
     out8(BASE + 3, 0x03);
     ck_assert_uint_eq(in8(BASE + 1), 0x05);
     ck_assert_uint_eq(sent->len, 0);
@@ -356,6 +357,20 @@ START_TEST(state_round_trip_brings_fifo_and_time_out_back)
 }
 END_TEST
 
+START_TEST(a_time_out_that_has_come_is_not_waited_for_again)
+{
+    make_busy();
+    emu_clock_advance_to(emu_clock, EMU_NS_PER_SECOND);
+
+    g_autoptr(GByteArray) state = saved_state(save);
+    uint64_t deadline;
+
+    memcpy(&deadline, field_in(state, "uart16550", "timeout_ns"), sizeof deadline);
+    ck_assert_uint_eq(deadline, EMU_CLOCK_NEVER);
+    ck_assert_uint_eq(*field_in(state, "uart16550", "timed_out"), 1);
+}
+END_TEST
+
 START_TEST(impossible_states_are_refused)
 {
     make_busy();
@@ -426,6 +441,7 @@ int main(void)
     tcase_add_test(tc, break_in_loopback_is_received_as_a_zero);
     tcase_add_test(tc, taken_ports_are_an_error);
     tcase_add_test(tc, state_round_trip_brings_fifo_and_time_out_back);
+    tcase_add_test(tc, a_time_out_that_has_come_is_not_waited_for_again);
     tcase_add_test(tc, impossible_states_are_refused);
     tcase_add_test(tc, damaged_states_do_no_harm);
     tcase_add_loop_test(tc, random_port_accesses_do_no_harm, 0, 3);
