@@ -193,7 +193,8 @@ static inline MemStatus pgm_write_u64(Pgm *pgm, GPhys gpa, uint64_t value)
 
 /**
  * pgm_read, pgm_write:
- * @len: bytes; 0 does nothing; @gpa + @len - 1 must not wrap
+ * @len: bytes; 0 does nothing. Bytes past the end of all addresses (a guest may name any) read as
+ *   ones and are not written.
  *
  * Bulk access; each byte is touched once, in address order; cost per run of pages. Writes to
  * ballooned pages are dropped; zeros written over a whole ZERO page allocate nothing.
@@ -205,7 +206,7 @@ MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origi
 MemStatus pgm_write(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len, MemOrigin origin);
 MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin origin);
 
-/* Copies as if through a buffer: the ranges may overlap. */
+/* Copies as if through a buffer: the ranges may overlap. Ends where either range does. */
 MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origin);
 
 /**

@@ -107,9 +107,11 @@ static MemStatus read_some(Pgm *pgm, GPhys gpa, uint8_t *buf, uint64_t len, MemO
 MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origin)
 {
     uint8_t *to = buf;
+    uint64_t n_there = pgm_clamp_len(gpa, len);
 
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
     pgm->stats.bulk_read_bytes += len;
+    memset(to + n_there, 0xff, len - n_there);
+    len = n_there;
     while (len > 0) {
         uint64_t done;
         MemStatus status = read_some(pgm, gpa, to, len, origin, &done);
@@ -266,7 +268,7 @@ MemStatus pgm_write(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len, MemOrigi
 {
     const uint8_t *from = buf;
 
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
+    len = pgm_clamp_len(gpa, len);
     pgm->stats.bulk_write_bytes += len;
     while (len > 0) {
         uint64_t done;
@@ -287,7 +289,7 @@ MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin or
     uint8_t bytes[MEM_PAGE_SIZE];
     MemStatus status = MEM_OK;
 
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
+    len = pgm_clamp_len(gpa, len);
     memset(bytes, byte, sizeof bytes);
     while (len > 0 && status == MEM_OK) {
         uint64_t n = pgm_gap_len(pgm, gpa, len);
@@ -308,10 +310,11 @@ MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin or
 MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origin)
 {
     uint8_t bytes[MEM_PAGE_SIZE];
-    bool backward = to > from && to - from < len;
     uint64_t done = 0;
 
-    g_assert(len == 0 || (len - 1 <= UINT64_MAX - to && len - 1 <= UINT64_MAX - from));
+    len = MIN(pgm_clamp_len(to, len), pgm_clamp_len(from, len));
+    bool backward = to > from && to - from < len;
+
     while (to != from && done < len) {
         uint64_t n = MIN(len - done, sizeof bytes);
         uint64_t at = backward ? len - done - n : done;

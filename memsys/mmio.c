@@ -8,11 +8,15 @@
  * smallest width is more than what is left, the device is read and the bytes picked, or read,
  * merged and written.
  *
- * A callback may free its own range: the object stays until the last callback has returned.
+ * A callback may free its own range: the object stays until the last callback has returned. A guest
+ * may point a device's DMA at the device itself: nested accesses are refused beyond a depth that no
+ * sane one reaches.
  */
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
+
+#define NESTING_MAX 8u
 
 /* ---- one device access */
 
@@ -107,9 +111,14 @@ static bool goes_anywhere(const PgmMmio *mmio, uint64_t len)
     return one_access || len % max_size(mmio) == 0;
 }
 
-static void mmio_enter(PgmMmio *mmio)
+/* False if the device is in too many accesses already. */
+static bool mmio_enter(PgmMmio *mmio)
 {
+    if (mmio->busy >= NESTING_MAX) {
+        return false;
+    }
     mmio->busy++;
+    return true;
 }
 
 static void mmio_leave(PgmMmio *mmio)
@@ -126,7 +135,9 @@ MemStatus pgm_mmio_read_bytes(PgmRange *range, uint64_t offset, uint8_t *buf, ui
     MemStatus status = MEM_OK;
 
     memset(buf, 0xff, len);
-    mmio_enter(mmio);
+    if (!mmio_enter(mmio)) {
+        return MEM_ERR_BUS_ERROR;
+    }
     while (len > 0 && status == MEM_OK && !mmio->dead) {
         Step step = next_step(mmio, offset, len, anywhere);
         uint8_t bytes[8];
@@ -149,7 +160,9 @@ MemStatus pgm_mmio_write_bytes(PgmRange *range, uint64_t offset, const uint8_t *
     bool anywhere = goes_anywhere(mmio, len);
     MemStatus status = MEM_OK;
 
-    mmio_enter(mmio);
+    if (!mmio_enter(mmio)) {
+        return MEM_ERR_BUS_ERROR;
+    }
     while (len > 0 && status == MEM_OK && !mmio->dead) {
         Step step = next_step(mmio, offset, len, anywhere);
         uint8_t bytes[8];

@@ -16,6 +16,8 @@ typedef struct PgmMmio PgmMmio;
 /*
  * @offset is from the start of the range. MEM_OK, or MEM_ERR_BUS_ERROR to refuse (a read then gives
  * all ones). Callbacks may map, move and unmap ranges, their own too, and change handlers.
+ * An access that reaches the same range again from inside its callback is served up to a depth of
+ * eight, then refused.
  */
 typedef struct PgmMmioOps {
     MemStatus (*read)(void *user, uint64_t offset, unsigned size, uint64_t *ret_value);

@@ -9,9 +9,11 @@
 MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len)
 {
     uint8_t *to = buf;
-    MemStatus result = MEM_OK;
+    uint64_t n_there = pgm_clamp_len(gpa, len);
+    MemStatus result = n_there == len ? MEM_OK : MEM_ERR_UNASSIGNED;
 
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
+    memset(to + n_there, 0xff, len - n_there);
+    len = n_there;
     while (len > 0) {
         uint64_t n = pgm_gap_len(pgm, gpa, len);
         MemStatus status = n != 0 ? MEM_ERR_UNASSIGNED : MEM_OK;
@@ -67,9 +69,10 @@ static MemStatus poke_page(const PgmPlace *place, uint64_t offset, const uint8_t
 MemStatus pgm_poke(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len)
 {
     const uint8_t *from = buf;
-    MemStatus result = MEM_OK;
+    uint64_t n_there = pgm_clamp_len(gpa, len);
+    MemStatus result = n_there == len ? MEM_OK : MEM_ERR_UNASSIGNED;
 
-    g_assert(len == 0 || len - 1 <= UINT64_MAX - gpa);
+    len = n_there;
     while (len > 0) {
         uint64_t n = pgm_gap_len(pgm, gpa, len);
         MemStatus status = MEM_ERR_UNASSIGNED;

@@ -221,6 +221,12 @@ void pgm_report_unassigned(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access, 
 /* Bytes from @gpa that no range answers for, at most @len; 0 if one does. */
 uint64_t pgm_gap_len(const Pgm *pgm, GPhys gpa, uint64_t len);
 
+/* @len, but not past the end of all addresses. */
+static inline uint64_t pgm_clamp_len(GPhys gpa, uint64_t len)
+{
+    return len == 0 || len - 1 <= UINT64_MAX - gpa ? len : UINT64_MAX - gpa + 1;
+}
+
 /* Bytes from @gpa to the end of its page, at most @len. */
 static inline uint64_t pgm_to_page_end(GPhys gpa, uint64_t len)
 {

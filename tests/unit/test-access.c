@@ -203,6 +203,26 @@ START_TEST(a_huge_gap_is_one_step)
 }
 END_TEST
 
+START_TEST(addresses_end_and_do_not_start_again)
+{
+    uint8_t bytes[32];
+
+    fill_ram();
+    memset(bytes, 0x77, sizeof bytes);
+    ck_assert_int_eq(pgm_write(pgm, UINT64_MAX - 3, bytes, 32, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_int_eq(pgm_fill(pgm, UINT64_MAX - 3, 0x77, 32, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_int_eq(pgm_poke(pgm, UINT64_MAX, bytes, 32), MEM_ERR_UNASSIGNED);
+    ck_assert_int_eq(pgm_copy(pgm, UINT64_MAX - 3, HIGH, 32, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(pgm_read_u64(pgm, 0), 0x1111111111111111);
+    ck_assert_int_eq(pgm_read(pgm, UINT64_MAX - 3, bytes, 32, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(bytes[0], 0xff);
+    ck_assert_uint_eq(bytes[31], 0xff);
+    memset(bytes, 0x77, sizeof bytes);
+    ck_assert_int_eq(pgm_peek(pgm, UINT64_MAX, bytes, 32), MEM_ERR_UNASSIGNED);
+    ck_assert_uint_eq(bytes[31], 0xff);
+}
+END_TEST
+
 START_TEST(no_hook_no_harm)
 {
     pgm_set_unassigned_hook(pgm, NULL, NULL);
@@ -538,6 +558,7 @@ int main(void)
     tcase_add_loop_test(tcase, missing_bytes_read_as_ones_and_are_told, 0, G_N_ELEMENTS(gaps));
     tcase_add_loop_test(tcase, writes_to_nowhere_vanish_and_the_rest_lands, 0, G_N_ELEMENTS(gaps));
     tcase_add_test(tcase, a_huge_gap_is_one_step);
+    tcase_add_test(tcase, addresses_end_and_do_not_start_again);
     tcase_add_test(tcase, no_hook_no_harm);
     tcase_add_loop_test(tcase, bulk_reads_what_lies_there, 0, G_N_ELEMENTS(spans));
     tcase_add_loop_test(tcase, bulk_writes_land_and_nothing_else, 0, G_N_ELEMENTS(spans));

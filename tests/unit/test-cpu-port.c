@@ -122,6 +122,27 @@ START_TEST(executed_is_a_matter_of_the_host_page)
 }
 END_TEST
 
+START_TEST(one_page_can_be_forgotten)
+{
+    put(P, ALLOC);
+    put(P + PAGE, ALLOC);
+    PageId id = fill(P, X).id;
+    PageId next = fill(P + PAGE, X).id;
+
+    told_reset();
+    pgm_forget_executed_page(pgm, id);
+    ck_assert_uint_eq(told.n_code, 1);
+    ck_assert_uint_eq(told.code_id, id);
+    ck_assert_uint_eq(told.code_len, PAGE);
+    ck_assert(!pgm_page_executed(pgm, id));
+    ck_assert(pgm_page_executed(pgm, next));
+    store(P, 1);
+    pgm_forget_executed_page(pgm, id);
+    ck_assert_uint_eq(told.n_code, 1);
+    ck_assert(fill(P, X).flush);
+}
+END_TEST
+
 START_TEST(fetch_from_a_zero_page_then_store)
 {
     PgmFill f = fill(P, X);
@@ -399,6 +420,7 @@ int main(void)
     tcase_add_loop_test(tcase, fill_answers_by_state, 0, G_N_ELEMENTS(fills));
     tcase_add_test(tcase, nowhere_is_unassigned);
     tcase_add_test(tcase, executed_is_a_matter_of_the_host_page);
+    tcase_add_test(tcase, one_page_can_be_forgotten);
     tcase_add_test(tcase, fetch_from_a_zero_page_then_store);
     tcase_add_test(tcase, a20_masks_this_cpu_and_nobody_else);
     tcase_add_test(tcase, all_cpus_are_told_until_they_leave);

@@ -533,6 +533,37 @@ START_TEST(device_may_change_the_map_in_its_own_access)
 }
 END_TEST
 
+/* A guest points the device's DMA at the device. */
+static MemStatus dma_to_self(void *user, uint64_t offset, unsigned size, uint64_t value)
+{
+    (void)user;
+    n_tricky++;
+    return pgm_bus_write(pgm, DEV + offset, size, value, MEM_ORIGIN_DEVICE);
+}
+
+static MemStatus dma_from_self(void *user, uint64_t offset, unsigned size, uint64_t *ret_value)
+{
+    (void)user;
+    n_tricky++;
+    return pgm_bus_read(pgm, DEV + offset, size, MEM_ORIGIN_DEVICE, ret_value);
+}
+
+START_TEST(device_that_reaches_itself_comes_to_an_end)
+{
+    static const PgmMmioOps self_ops = { .read = dma_from_self, .write = dma_to_self };
+    uint64_t value = 0;
+
+    tricky = pgm_mmio_new(pgm, PAGE, &self_ops, NULL, "dev", "self", NULL);
+    ck_assert_int_eq(pgm_mmio_map(tricky, DEV, NULL), MEM_OK);
+    n_tricky = 0;
+    ck_assert_int_eq(pgm_write_u32(pgm, DEV, 1), MEM_ERR_BUS_ERROR);
+    ck_assert_uint_eq(n_tricky, 8);
+    ck_assert_int_eq(pgm_bus_read(pgm, DEV, 4, MEM_ORIGIN_CPU, &value), MEM_ERR_BUS_ERROR);
+    ck_assert_uint_eq(value, UINT32_MAX);
+    ck_assert_uint_eq(n_tricky, 16);
+}
+END_TEST
+
 START_TEST(device_may_free_itself_in_a_bulk_access)
 {
     uint8_t bytes[64];
@@ -580,6 +611,7 @@ int main(void)
     tcase = tcase_create("tricks");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, device_may_change_the_map_in_its_own_access, 0, 2 * N_TRICKS);
+    tcase_add_test(tcase, device_that_reaches_itself_comes_to_an_end);
     tcase_add_test(tcase, device_may_free_itself_in_a_bulk_access);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

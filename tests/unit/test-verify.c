@@ -329,6 +329,24 @@ START_TEST(map_lists_runs_of_equal_pages)
 }
 END_TEST
 
+START_TEST(descriptions_may_be_missing)
+{
+    g_autofree char *text = NULL;
+    PgmHandler *nameless =
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, P, 4, pass_on, NULL, NULL, NULL);
+
+    ck_assert_ptr_nonnull(nameless);
+    ck_assert_ptr_null(
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, P, 4, pass_on, NULL, NULL, NULL));
+    pgm_handler_free(nameless);
+    ck_assert_int_eq(pgm_ram_register(pgm, 2 * ABOVE, PAGE, NULL, NULL), MEM_OK);
+    ck_assert_int_eq(pgm_rom_register(pgm, 3 * ABOVE, PAGE, NULL, 0, 0, 0, NULL, NULL, NULL),
+                     MEM_OK);
+    text = pgm_describe(pgm, 3 * ABOVE);
+    ck_assert_msg(strstr(text, "ROM \"\" 0x30000000-0x30000fff; page ROM") != NULL, "%s", text);
+}
+END_TEST
+
 START_TEST(names_are_total)
 {
     for (int i = -1; i <= PGM_N_PAGE_TYPES; i++) {
@@ -360,6 +378,7 @@ int main(void)
     tcase_add_test(tcase, looking_is_no_event);
     tcase_add_loop_test(tcase, page_is_described, 0, 7);
     tcase_add_test(tcase, map_lists_runs_of_equal_pages);
+    tcase_add_test(tcase, descriptions_may_be_missing);
     tcase_add_test(tcase, names_are_total);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
