@@ -218,6 +218,22 @@ START_TEST(mode_2_interrupts_each_period_and_keeps_its_rate)
 }
 END_TEST
 
+START_TEST(a_control_word_alone_stops_the_interrupts)
+{
+    program(0, 2, 100);
+    pass(250);
+    out8(0x43, 0x30); /* mode 0, no count: the output falls */
+    ck_assert(!irq0.level);
+    irq0.n_rises = 0;
+    pass(100000);
+    ck_assert_uint_eq(irq0.n_rises, 0);
+    out8(0x43, 0x34); /* mode 2: it rises, which is an edge too */
+    ck_assert_uint_eq(irq0.n_rises, 1);
+    pass(100000);
+    ck_assert_uint_eq(irq0.n_rises, 1);
+}
+END_TEST
+
 START_TEST(count_0_is_65536)
 {
     program(0, 2, 0);
@@ -579,6 +595,9 @@ START_TEST(bad_states_are_refused)
     check_refused(save, load, "i8254", "counter[1].count", 4, 65537);
     check_refused(save, load, "i8254", "counter[2].next_count", 4, 65537);
     check_refused(save, load, "i8254", "counter[0].access", 1, 0);
+    check_refused(save, load, "i8254", "counter[1].access", 1, 4);
+    check_refused(save, load, "i8254", "counter[1].mode", 1, 6);
+    check_refused(save, load, "i8254", "counter[2].latched_bytes", 1, 3);
     check_refused(save, load, "i8254", "counter[0].gate", 1, 0);
     check_refused(save, load, "i8254", "counter[2].gate", 1, 1);
     check_refused(save, load, "i8254", "counter[0].start", 8, UINT64_MAX);
@@ -620,6 +639,7 @@ int main(void)
     tcase_add_test(tcase, mode_1_takes_a_new_count_at_the_next_trigger);
     tcase_add_test(tcase, mode_2_divides);
     tcase_add_test(tcase, mode_2_interrupts_each_period_and_keeps_its_rate);
+    tcase_add_test(tcase, a_control_word_alone_stops_the_interrupts);
     tcase_add_test(tcase, count_0_is_65536);
     tcase_add_test(tcase, mode_2_takes_a_new_count_when_its_period_ends);
     tcase_add_test(tcase, mode_2_starts_over_with_its_gate);

@@ -111,6 +111,24 @@ START_TEST(numbers_are_little_endian_in_the_file)
 }
 END_TEST
 
+static const char *const names[] = { "chip", "flags", "limited" };
+
+START_TEST(other_names_of_the_same_length_are_refused)
+{
+    g_autoptr(GByteArray) bytes = saved();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *key = g_strdup_printf("%c%s", (int)strlen(names[_i]), names[_i]);
+    uint8_t *at = memmem(bytes->data, bytes->len, key, strlen(key));
+    Chip chip = sample();
+    size_t pos = 0;
+
+    ck_assert_ptr_nonnull(at);
+    at[strlen(key) - 1] ^= 1;
+    ck_assert(!emu_state_load(&desc, &chip, bytes->data, bytes->len, &pos, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, names[_i]));
+}
+END_TEST
+
 /* Any damaged or cut file: refused, or loaded whole with every rule kept. */
 START_TEST(damage_is_refused_or_harmless)
 {
@@ -198,6 +216,7 @@ int main(void)
 
     tcase_add_test(tcase, all_fields_come_back_and_others_stay);
     tcase_add_test(tcase, numbers_are_little_endian_in_the_file);
+    tcase_add_loop_test(tcase, other_names_of_the_same_length_are_refused, 0, G_N_ELEMENTS(names));
     tcase_add_test(tcase, damage_is_refused_or_harmless);
     tcase_add_loop_test(tcase, limits_are_named, 0, G_N_ELEMENTS(bad_values));
     tcase_add_test(tcase, rules_between_fields_are_checked_on_the_copy);
