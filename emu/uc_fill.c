@@ -10,6 +10,8 @@
  */
 #include "emu/uc_core.h"
 
+#include "emu/x86/operand.h"
+
 #include "memsys/access.h"
 
 /* Refuses; the run loop acts on core->exit. */
@@ -107,6 +109,17 @@ static bool is_table_page(UcCore *core, GVirt va)
            within(va, state.tr.base, state.tr.limit);
 }
 
+/* The engine names the page, CR2 is to name the byte. */
+static GVirt operand_address(UcCore *core, GVirt page, MemAccess access)
+{
+    X86State state;
+    uint8_t code[15];
+    unsigned n = uc_core_peek_code(core, code, sizeof(code));
+
+    uc_core_read_state(core, &state);
+    return x86_operand_address(&state, code, n, page & MEM_PAGE_MASK, access);
+}
+
 static bool on_page_fault(UcCore *core, GVirt va, MemAccess access, const X86PagingRegs *regs,
                           const X86Walk *walk)
 {
@@ -125,6 +138,9 @@ static bool on_page_fault(UcCore *core, GVirt va, MemAccess access, const X86Pag
     if (regs->cpl == 3 && access != MEM_ACCESS_EXEC && !core->grant && may_use_tables(core) &&
         is_table_page(core, va)) {
         return refuse(core, UC_EXIT_GRANT, va);
+    }
+    if (access != MEM_ACCESS_EXEC) {
+        va = operand_address(core, va, access);
     }
     return refuse_exception(core, 14, walk->error_code, va);
 }
@@ -219,6 +235,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     }
     core->n_fills++;
     if (access == MEM_ACCESS_EXEC) {
+        core->loop_address = UINT64_MAX;
         core->rep_address = UINT64_MAX; /* other code may show at that address */
     }
     if ((uc_core_reg(core, UC_X86_REG_CR0) >> 31) == 0) {
