@@ -3,8 +3,7 @@
  * Bulk access: runs of memory that are contiguous on the host go through one memcpy, everything
  * else page by page through access.c. Each byte is touched once, in address order.
  *
- * Watches are told page by page, so while any watch exists the runs end at page ends (watch.c
- * decides quickly).
+ * Watched pages are taken one by one and their watches told; runs end where the next one begins.
  */
 #include "memsys/pgm-internal.h"
 
@@ -85,10 +84,13 @@ static MemStatus read_some(Pgm *pgm, GPhys gpa, uint8_t *buf, uint64_t len, MemO
 {
     const uint8_t *host;
 
-    if (pgm->watches) {
+    uint64_t unwatched = pgm_watch_free_run(pgm, gpa, len, MEM_ACCESS_READ);
+
+    if (unwatched == 0) {
         *ret_done = pgm_to_page_end(gpa, len);
         return read_watched(pgm, gpa, buf, (uint32_t)*ret_done, origin);
     }
+    len = unwatched;
     *ret_done = pgm_gap_len(pgm, gpa, len);
     if (*ret_done != 0) {
         memset(buf, 0xff, *ret_done);
@@ -246,10 +248,13 @@ static MemStatus write_watched(Pgm *pgm, GPhys gpa, const uint8_t *from, uint32_
 static MemStatus write_some(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t len,
                             MemOrigin origin, uint64_t *ret_done)
 {
-    if (pgm->watches) {
+    uint64_t unwatched = pgm_watch_free_run(pgm, gpa, len, MEM_ACCESS_WRITE);
+
+    if (unwatched == 0) {
         *ret_done = pgm_to_page_end(gpa, len);
         return write_watched(pgm, gpa, from, (uint32_t)*ret_done, origin);
     }
+    len = unwatched;
     *ret_done = pgm_gap_len(pgm, gpa, len);
     if (*ret_done != 0) {
         pgm_report_unassigned(pgm, gpa, *ret_done, MEM_ACCESS_WRITE, origin);
@@ -292,10 +297,11 @@ MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin or
     len = pgm_clamp_len(gpa, len);
     memset(bytes, byte, sizeof bytes);
     while (len > 0 && status == MEM_OK) {
-        uint64_t n = pgm_gap_len(pgm, gpa, len);
+        uint64_t n = pgm_watch_free_run(pgm, gpa, len, MEM_ACCESS_WRITE);
 
-        if (n != 0 && !pgm->watches) {
-            /* A gap of any size is one step. */
+        n = pgm_gap_len(pgm, gpa, n);
+        if (n != 0) {
+            /* An unwatched gap of any size is one step. */
             pgm_report_unassigned(pgm, gpa, n, MEM_ACCESS_WRITE, origin);
         } else {
             n = pgm_to_page_end(gpa, len);

@@ -264,6 +264,9 @@ unsigned pgm_handlers_verify(const PgmRange *range, GString *report);
 void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit);
 void pgm_watch_table_free(Pgm *pgm);
 
+/* Bytes from @gpa, at most @len, up to the first page watched for @access; 0 if that of @gpa is. */
+uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access);
+
 /* ---- verify.c, describe.c */
 unsigned pgm_spans_verify(const Pgm *pgm, GString *report);
 char *pgm_range_text(PgmRange *range, GPhys start, uint64_t len);

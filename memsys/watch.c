@@ -190,6 +190,28 @@ bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses)
     return false;
 }
 
+uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access)
+{
+    const PgmWatchTable *table = pgm->watches;
+
+    if (G_LIKELY(!table)) {
+        return len;
+    }
+    if (pgm_watch_covers_page(pgm, gpa, access)) {
+        return 0;
+    }
+    /* Watches that start in this page or before are over; the next that starts later ends the run.
+     */
+    for (unsigned i = n_starting_by(table, gpa | ~MEM_PAGE_MASK); i < table->n; i++) {
+        const PgmWatch *watch = table->entries[i].watch;
+
+        if ((watch->accesses & access) != 0) {
+            return MIN(len, (watch->first & MEM_PAGE_MASK) - gpa);
+        }
+    }
+    return len;
+}
+
 void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
 {
     PgmWatchTable *table = pgm->watches;

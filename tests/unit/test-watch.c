@@ -152,6 +152,58 @@ START_TEST(bulk_is_told_page_by_page)
 }
 END_TEST
 
+/* Only watched pages are taken apart: a gap of any size with a watch in it is three steps. */
+static unsigned n_gaps;
+static uint64_t gap_bytes;
+
+static void note_gap(Pgm *from, GPhys gpa, uint64_t len, MemAccess access, MemOrigin origin,
+                     void *user)
+{
+    (void)from;
+    (void)gpa;
+    (void)access;
+    (void)origin;
+    (void)user;
+    n_gaps++;
+    gap_bytes += len;
+}
+
+START_TEST(bulk_is_taken_apart_at_watched_pages_only)
+{
+    uint64_t len = UINT64_C(1) << 50;
+
+    n_gaps = 0;
+    gap_bytes = 0;
+    pgm_set_unassigned_hook(pgm, note_gap, NULL);
+    watch(&eye, ABOVE + 100 * PAGE + 8, 4, W, false);
+    watch(&other_eye, ABOVE + 50 * PAGE, 4, R, false);
+    ck_assert_int_eq(pgm_fill(pgm, ABOVE + 5, 1, len, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(n_gaps, 3);
+    ck_assert_uint_eq(gap_bytes, len);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_uint_eq(eye.last.gpa, ABOVE + 100 * PAGE);
+    ck_assert_uint_eq(eye.last.len, PAGE);
+    ck_assert_uint_eq(other_eye.n, 0);
+}
+END_TEST
+
+START_TEST(bulk_meets_watches_in_any_place)
+{
+    g_autofree uint8_t *data = g_malloc(16 * PAGE);
+    g_autofree uint8_t *back = g_malloc(16 * PAGE);
+
+    for (unsigned i = 0; i < 16 * PAGE; i++) {
+        data[i] = (uint8_t)(i * 31 + (i >> 12));
+    }
+    watch(&eye, P + (unsigned)_i * PAGE + 100, 1, R | W, false);
+    ck_assert_int_eq(pgm_write(pgm, P + 9, data, 16 * PAGE - 9, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_int_eq(pgm_read(pgm, P + 9, back, 16 * PAGE - 9, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(eye.n, 2);
+    ck_assert_mem_eq(data, back, 16 * PAGE - 9);
+}
+END_TEST
+
 START_TEST(peek_and_poke_are_not_seen)
 {
     uint32_t value = 3;
@@ -458,6 +510,8 @@ int main(void)
     tcase_add_test(tcase, typed_accesses_are_seen_every_time);
     tcase_add_test(tcase, before_and_after);
     tcase_add_test(tcase, bulk_is_told_page_by_page);
+    tcase_add_test(tcase, bulk_is_taken_apart_at_watched_pages_only);
+    tcase_add_loop_test(tcase, bulk_meets_watches_in_any_place, 0, 16);
     tcase_add_test(tcase, peek_and_poke_are_not_seen);
     tcase_add_test(tcase, nowhere_can_be_watched);
     tcase_add_test(tcase, watch_to_the_end_of_all_addresses);
