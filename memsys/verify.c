@@ -324,7 +324,7 @@ static void check_tlb(Check *check)
         }
         if ((read && view.read_caught) ||
             (write &&
-             (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id))) ||
+             (view.write_caught || !view.writable || pgm_page_executed(pgm, view.read_id))) ||
             (read && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_READ)) ||
             (write && pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_WRITE))) {
             bad(check, "TLB entry of 0x%" PRIx64 " permits too much", gpa);
