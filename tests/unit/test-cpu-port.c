@@ -210,6 +210,7 @@ START_TEST(all_cpus_are_told_until_they_leave)
     (void)fill(P, X);
     ck_assert_uint_eq(told.n_all, 0);
     ck_assert_uint_eq(other_told.n_all, 1);
+    ck_assert(!other_told.executed); /* nothing that ran has changed */
     store(P, 2);
     ck_assert_uint_eq(told.n_code, 1);
     ck_assert_uint_eq(other_told.n_code, 1);

@@ -506,6 +506,27 @@ START_TEST(reused_page_holds_zeros)
 }
 END_TEST
 
+START_TEST(page_given_up_is_gmms_at_once)
+{
+    static const Event events_that_free[] = { INFLATE, RESET, BULK_WRITE };
+    GmmVmStats before, after;
+
+    put(P, SHAR);
+    put(Q, ALLOC);
+    gmm_vm_get_stats(pgm->mm.vm, &before);
+    if (_i < 2) {
+        ck_assert_int_eq(happen(events_that_free[_i], Q), MEM_OK);
+        gmm_vm_get_stats(pgm->mm.vm, &after);
+        ck_assert_uint_eq(after.private_pages, before.private_pages - 1);
+    }
+    if (_i == 2) {
+        ck_assert_int_eq(happen(events_that_free[_i], P), MEM_OK); /* the copy frees the original */
+        gmm_vm_get_stats(pgm->mm.vm, &after);
+        ck_assert_uint_eq(after.shared_pages, 0);
+    }
+}
+END_TEST
+
 START_TEST(gmm_learns_where_pages_went)
 {
     GmmPageState state;
@@ -587,6 +608,7 @@ int main(void)
     tcase_add_test(tcase, stock_is_used_to_the_last_page_under_a_limit);
     tcase_add_test(tcase, stock_is_refilled_between_blocks);
     tcase_add_test(tcase, reused_page_holds_zeros);
+    tcase_add_loop_test(tcase, page_given_up_is_gmms_at_once, 0, 3);
     tcase_add_test(tcase, gmm_learns_where_pages_went);
     suite_add_tcase(suite, tcase);
 
