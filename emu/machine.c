@@ -314,7 +314,6 @@ void emu_machine_get_stats(EmuMachine *machine, EmuMachineStats *ret_stats)
     *ret_stats = (EmuMachineStats) {
         .guest_ns = emu_clock_now(machine->clock),
         .bytes_executed = machine->clock->bytes,
-        .blocks = core->n_blocks,
         .tlb_fills = core->n_fills,
         .tlb_flushes = core->n_flushes,
         .code_invalidations = core->n_code_invalidations,

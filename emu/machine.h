@@ -63,7 +63,6 @@ typedef struct EmuStop {
 typedef struct EmuMachineStats {
     uint64_t guest_ns;
     uint64_t bytes_executed;
-    uint64_t blocks;
     uint64_t tlb_fills; /* Unicorn TLB misses that came to us */
     uint64_t tlb_flushes;
     uint64_t code_invalidations;

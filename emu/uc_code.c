@@ -66,6 +66,6 @@ void uc_core_apply_code_changes(UcCore *core)
     }
     core->scratch_fill = false;
     g_array_set_size(core->code_changes, 0);
-    core->rep_address = UINT64_MAX;
+    uc_core_forget_loops(core);
     uc_core_flush_tlb(core);
 }

@@ -92,7 +92,7 @@ bool uc_core_init(UcCore *core, const UcCoreConfig *config, GError **error)
     core->clock = config->clock;
     core->ports = config->ports;
     core->pgm = config->pgm;
-    core->rep_address = UINT64_MAX;
+    uc_core_forget_loops(core);
     core->breakpoint_skip = UINT64_MAX;
     core->code_changes = g_array_new(FALSE, FALSE, sizeof(UcCodeChange));
     core->breakpoints = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
@@ -109,7 +109,6 @@ bool uc_core_init(UcCore *core, const UcCoreConfig *config, GError **error)
     if (!uc_core_calibrate(core, error)) {
         return false;
     }
-    core->n_blocks = 0;
     core->n_flushes = 0;
     core->clock->bytes = 0;
     uc_core_reset(core);
@@ -170,7 +169,7 @@ void uc_core_reset(UcCore *core)
     uc_core_set_reg(core, UC_X86_REG_EFLAGS, 2);
     uc_core_set_reg(core, UC_X86_REG_EIP, 0xfff0);
     core->block_len = 0;
-    core->rep_address = UINT64_MAX;
+    uc_core_forget_loops(core);
     core->breakpoint_skip = UINT64_MAX;
     uc_core_attention_clear(core, UC_ATTN_SYSENTER);
     uc_core_flush_tlb(core);
@@ -301,6 +300,7 @@ static void start(UcCore *core)
         core->breakpoint_skip = UINT64_MAX;
     }
     core->rep_left = 0;
+    core->fast_limit = 0; /* the first block looks around */
     core->rep_empty_bytes = UINT64_MAX;
     core->clock->in_guest = true;
 

@@ -44,6 +44,8 @@
 /* The engine takes its callbacks as data pointers. */
 #define UC_CALLBACK(function) (__extension__(void *)(function))
 
+#define UC_CORE_LOOPS 64
+
 /* Why translated code was left. */
 typedef enum UcExit {
     UC_EXIT_NONE,
@@ -100,7 +102,8 @@ typedef struct UcCore UcCore;
 struct UcCore {
     /* Hot: the block hook touches these alone. */
     EmuClock *clock;
-    uint64_t stop_at; /* clock->bytes that no block may pass */
+    uint64_t fast_limit; /* stop_at while nothing wants attention, else 0 */
+    uint64_t stop_at;    /* clock->bytes that no block may pass */
     gint attention;   /* atomic: set of UC_ATTN_* */
     bool stepping;
     uint64_t block_address; /* linear, of the running block */
@@ -111,7 +114,7 @@ struct UcCore {
     uint32_t rep_left; /* and what is left of it; 0: not known */
     uint64_t rep_bytes,
         rep_empty_bytes; /* clock->bytes at its last pass, and at the last that found CX = 0 */
-    uint64_t n_blocks;
+    uint64_t loops[UC_CORE_LOOPS]; /* blocks known to begin inside the one before and to be no REP */
     bool jumped; /* the present boundary follows a jump, an exception or HLT: the same however the
                     run is cut */
 
@@ -189,6 +192,7 @@ UcExit uc_core_step(UcCore *core);
 static inline void uc_core_attention(UcCore *core, int bits)
 {
     g_atomic_int_or((guint *)&core->attention, (guint)bits);
+    __atomic_store_n(&core->fast_limit, 0, __ATOMIC_SEQ_CST);
 }
 
 static inline void uc_core_attention_clear(UcCore *core, int bits)
@@ -222,6 +226,8 @@ uint64_t uc_core_catch_read(uc_engine *uc, uint64_t offset, unsigned size, void 
 void uc_core_catch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user);
 bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error);
 bool uc_core_remove_breakpoint(UcCore *core, GVirt address);
+/* Other code may show at addresses that were looked at. */
+void uc_core_forget_loops(UcCore *core);
 /* Takes back from the clock what of the running block was not executed; the linear PC is exact. */
 void uc_core_uncharge(UcCore *core);
 

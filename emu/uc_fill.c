@@ -235,8 +235,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     }
     core->n_fills++;
     if (access == MEM_ACCESS_EXEC) {
-        core->loop_address = UINT64_MAX;
-        core->rep_address = UINT64_MAX; /* other code may show at that address */
+        uc_core_forget_loops(core); /* other code may show at that address */
     }
     if ((uc_core_reg(core, UC_X86_REG_CR0) >> 31) == 0) {
         pgm_cpu_fill(core->cpu, va, access, &fill);

@@ -13,6 +13,8 @@
 
 #include "emu/ports-internal.h"
 
+#include <string.h>
+
 typedef struct UcBreakpoint {
     uc_hook hook;
     unsigned count;
@@ -115,13 +117,6 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     return true;
 }
 
-/* A loop to itself seen before: the common case of a block that begins inside the last one. */
-static inline bool is_known_loop(const UcCore *core, uint64_t address, uint32_t size)
-{
-    return address == core->rep_address && !core->rep_is_string &&
-           address + size == core->block_address + core->block_len;
-}
-
 /* A boundary at which something may be wanted. Returns: NONE to go on */
 static UcExit look_around(UcCore *core, uint64_t address, uint64_t bytes)
 {
@@ -141,39 +136,85 @@ static UcExit look_around(UcCore *core, uint64_t address, uint64_t bytes)
     return bytes > core->stop_at ? UC_EXIT_LIMIT : UC_EXIT_NONE;
 }
 
+static void charge_block(UcCore *core, uint64_t address, uint32_t size)
+{
+    core->clock->bytes += size;
+    core->block_address = address;
+    core->block_len = size;
+}
+
+void uc_core_forget_loops(UcCore *core)
+{
+    core->rep_address = UINT64_MAX;
+    memset(core->loops, 0xff, sizeof(core->loops));
+}
+
+/* Lets the fast path go up to the limit, if nothing wants attention. */
+static void rearm_fast_path(UcCore *core)
+{
+    __atomic_store_n(&core->fast_limit, core->stop_at, __ATOMIC_SEQ_CST);
+    if (g_atomic_int_get(&core->attention) != 0) {
+        core->fast_limit = 0;
+    }
+}
+
+static void on_stepped_block(UcCore *core, uint64_t address, uint32_t size)
+{
+    if (core->block_len != 0 && address != core->block_address) {
+        /* MOV SS and STI hold our trap off too: one instruction was executed all the same. */
+        core->exit = UC_EXIT_STEPPED;
+        uc_emu_stop(core->uc);
+        return;
+    }
+    core->clock->bytes -= core->block_len; /* announced again: the instruction changed itself */
+    charge_block(core, address, size);
+}
+
+/* Out of line, so that the fast path needs no stack. */
+static G_NO_INLINE void on_unusual_block(UcCore *core, uint64_t address, uint32_t size)
+{
+    if (core->stepping) {
+        on_stepped_block(core, address, size);
+        return;
+    }
+    bool within = address - core->block_address < core->block_len;
+
+    if (within && is_empty_rep_pass(core, address, size)) {
+        return;
+    }
+    core->exit = look_around(core, address, core->clock->bytes + size);
+    if (core->exit != UC_EXIT_NONE) {
+        core->block_len = 0;
+        uc_emu_stop(core->uc);
+        return;
+    }
+    charge_block(core, address, size);
+    if (within && address == core->rep_address && !core->rep_is_string) {
+        core->loops[address % UC_CORE_LOOPS] = address;
+    }
+    rearm_fast_path(core);
+}
+
+/*
+ * Announces a block before it runs. Every block of the guest comes here, so the usual cases are told by few
+ * comparisons: a block behind or before the last one, or a known loop to itself, with room up to fast_limit.
+ */
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     UcCore *core = user;
-    EmuClock *clock = core->clock;
+    uint64_t bytes = core->clock->bytes + size;
+    uint64_t into = address - core->block_address;
+    bool within = into < core->block_len;
+    bool loop = address == core->loops[address % UC_CORE_LOOPS] && into + size == core->block_len;
 
-    if (address - core->block_address < core->block_len && !core->stepping &&
-        !is_known_loop(core, address, size) && is_empty_rep_pass(core, address, size)) {
+    (void)uc;
+    if (G_UNLIKELY(bytes > core->fast_limit || (within && !loop))) {
+        on_unusual_block(core, address, size);
         return;
     }
-    if (core->stepping && core->block_len != 0) {
-        if (address != core->block_address) {
-            /* MOV SS and STI hold our trap off too: one instruction was executed all the same. */
-            core->exit = UC_EXIT_STEPPED;
-            uc_emu_stop(uc);
-            return;
-        }
-        clock->bytes -= core->block_len; /* announced again: the instruction changed itself */
-    }
-    uint64_t bytes = clock->bytes + size;
-
-    if (G_UNLIKELY(bytes > core->stop_at || g_atomic_int_get(&core->attention) != 0) &&
-        !core->stepping) {
-        core->exit = look_around(core, address, bytes);
-        if (core->exit != UC_EXIT_NONE) {
-            core->block_len = 0;
-            uc_emu_stop(uc);
-            return;
-        }
-    }
-    clock->bytes = bytes;
+    core->clock->bytes = bytes;
     core->block_address = address;
     core->block_len = size;
-    core->n_blocks++;
 }
 
 /* Charged bytes up to the instruction that executes now. */
@@ -320,6 +361,7 @@ static void on_deadline(void *user)
     uint64_t bytes = deadline > core->clock->skipped ? deadline - core->clock->skipped : 0;
 
     core->stop_at = MIN(core->stop_at, bytes);
+    core->fast_limit = MIN(core->fast_limit, core->stop_at);
 }
 
 bool uc_core_add_hooks(UcCore *core, GError **error)

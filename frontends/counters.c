@@ -59,7 +59,6 @@ static const struct {
     COUNTER("/GMM/cFreedChunks", gmm.n_freed_chunks),
     COUNTER("/GMM/cRegisteredVMs", gmm.n_vms),
     COUNTER("/CPU/BytesExecuted", emu.bytes_executed),
-    COUNTER("/CPU/Blocks", emu.blocks),
     COUNTER("/CPU/Interrupts", emu.interrupts),
     COUNTER("/CPU/Exceptions", emu.exceptions),
     COUNTER("/CPU/Halts", emu.halts),

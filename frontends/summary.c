@@ -9,10 +9,10 @@
 static void print_time(const FeCounters *c, GString *text)
 {
     g_string_append_printf(text,
-                           "quire: time: %.3f s, guest %.3f s; %" U " bytes of code in %" U
-                           " blocks; Unicorn %s\n",
+                           "quire: time: %.3f s, guest %.3f s; %" U
+                           " bytes of code; Unicorn %s\n",
                            (double)c->wall_ns / 1e9, (double)c->emu.guest_ns / 1e9,
-                           c->emu.bytes_executed, c->emu.blocks, emu_engine_version());
+                           c->emu.bytes_executed, emu_engine_version());
 }
 
 static void print_memory(const FeCounters *c, GString *text)
