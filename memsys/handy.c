@@ -62,9 +62,8 @@ MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
             return MEM_ERR_NO_MEMORY;
         }
     }
-    if (handy->n_used == MM_HANDY_PAGES) {
-        pgm_handy_report(pgm);
-    }
+    /* Every refill tried, successful or not, has told GMM of the used ones. */
+    g_assert(handy->n_used < MM_HANDY_PAGES);
     GmmHandyPage page = handy->pages[--handy->n];
 
     if (want_zeros && !page.zeroed) {

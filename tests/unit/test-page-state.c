@@ -527,18 +527,36 @@ START_TEST(page_given_up_is_gmms_at_once)
 }
 END_TEST
 
-START_TEST(gmm_learns_where_pages_went)
+static GPhys frame_in_gmm(PageId id)
 {
     GmmPageState state;
     GmmVm *owner;
     GPhys gpa;
     uint32_t refs;
 
-    store(P, 1);
-    pgm_handy_report(pgm);
-    ck_assert(gmm_page_query(gmm, page_at(P).id, &state, &owner, &gpa, &refs));
+    ck_assert(gmm_page_query(gmm, id, &state, &owner, &gpa, &refs));
     ck_assert_int_eq(state, GMM_PAGE_PRIVATE);
-    ck_assert_uint_eq(gpa, P);
+    ck_assert_ptr_eq(owner, pgm->mm.vm);
+    return gpa;
+}
+
+START_TEST(gmm_learns_where_pages_went)
+{
+    store(P, 1);
+    ck_assert_int_eq(
+        pgm_rom_register(pgm, HOLE, PAGE, NULL, 0, 0, PGM_ROM_FLAG_SHADOWED, "o", "rom", NULL),
+        MEM_OK);
+    ck_assert_int_eq(pgm_rom_protect(pgm, HOLE, PAGE, PGM_ROM_READ_RAM_WRITE_RAM), MEM_OK);
+    store(HOLE, 1);
+    for (unsigned i = 0; i < MM_HANDY_PAGES; i++) {
+        store(LOW + i * PAGE, 1); /* through a refill, which reports */
+    }
+    ck_assert_uint_eq(frame_in_gmm(page_at(P).id), P);
+    /* Shadow RAM has no address of its own: it is never to be shared. */
+    ck_assert_uint_eq(frame_in_gmm(page_at(HOLE).id), MEM_GPHYS_NIL);
+    store(Q, 1);
+    pgm_handy_report(pgm);
+    ck_assert_uint_eq(frame_in_gmm(page_at(Q).id), Q);
 }
 END_TEST
 
