@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A disk's contents: a raw image file of 512-byte sectors. Unless opened for writing, what the guest writes goes to an
- * overlay in memory that is dropped at the end; the image file never changes.
+ * A disk's contents: a raw image file of 512-byte sectors. Unless opened for writing, what the
+ * guest writes goes to an overlay in memory that is dropped at the end; the image file never
+ * changes.
  */
 #pragma once
 
@@ -17,7 +18,8 @@ typedef struct DevDisk DevDisk;
 
 /**
  * dev_disk_open:
- * @path: a regular file or block device, not empty; a last partial sector reads zeros behind its end
+ * @path: a regular file or block device, not empty; a last partial sector reads zeros behind its
+ * end
  * @writable: writes go to the file itself
  *
  * Returns: (transfer full): the disk, or %NULL with an error that names the file

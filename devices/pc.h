@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PC board: i440FX with PAM and SMRAM, PIIX3 and PIIX4 functions, interrupt controllers, timer, clock chip, keyboard
- * controller, two serial ports, IDE, fw_cfg, debug ports, RAM and firmware, put together.
+ * The PC board: i440FX with PAM and SMRAM, PIIX3 and PIIX4 functions, interrupt controllers, timer,
+ * clock chip, keyboard controller, two serial ports, IDE, fw_cfg, debug ports, RAM and firmware,
+ * put together.
  *
  * Consoles it creates: "serial0", "serial1", "debugcon".
  */
@@ -17,21 +18,21 @@
 typedef struct DevPc DevPc;
 
 typedef struct DevPcConfig {
-    uint64_t ram_size;  /* bytes; 0 takes 128 MiB */
-    uint64_t hole_size; /* bytes; 0 takes MM's default */
-    const void *bios;   /* firmware image: ends at 4 GiB, its last 128 KiB also below 1 MiB */
-    size_t bios_len;    /* a multiple of 4 KiB up to 16 MiB */
-    const char *bios_name;       /* for messages and the map */
-    int64_t rtc_seconds;         /* date and time at power-on, seconds since 1970 UTC */
-    DevDisk *drives[DEV_PC_MAX_DRIVES]; /* primary master, slave, secondary master, slave; NULL: none. The board
-                                           takes them over on success */
+    uint64_t ram_size;     /* bytes; 0 takes 128 MiB */
+    uint64_t hole_size;    /* bytes; 0 takes MM's default */
+    const void *bios;      /* firmware image: ends at 4 GiB, its last 128 KiB also below 1 MiB */
+    size_t bios_len;       /* a multiple of 4 KiB up to 16 MiB */
+    const char *bios_name; /* for messages and the map */
+    int64_t rtc_seconds;   /* date and time at power-on, seconds since 1970 UTC */
+    DevDisk *drives[DEV_PC_MAX_DRIVES]; /* primary master, slave, secondary master, slave; NULL:
+                                           none. The board takes them over on success */
 } DevPcConfig;
 
 /**
  * dev_pc_new:
  *
- * Builds the board into @machine, which frees it. RAM and ROM ranges are registered, consoles created; the machine
- * still needs emu_machine_reset().
+ * Builds the board into @machine, which frees it. RAM and ROM ranges are registered, consoles
+ * created; the machine still needs emu_machine_reset().
  *
  * Returns: (transfer none): the board, or %NULL with an error that names the option to change
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A console: a named stream of bytes between a chip and the world. What the guest writes goes to any number of
- * sinks, at once; what the world sends waits in a queue until the guest takes it.
+ * A console: a named stream of bytes between a chip and the world. What the guest writes goes to
+ * any number of sinks, at once; what the world sends waits in a queue until the guest takes it.
  *
  * Thread: the machine's. Front ends feed input between slices of the run loop.
  */

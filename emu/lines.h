@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A line: one wire from a chip's output to somebody's input. The receiver keeps the level; setting the level it has
- * already is harmless.
+ * A line: one wire from a chip's output to somebody's input. The receiver keeps the level; setting
+ * the level it has already is harmless.
  */
 #pragma once
 

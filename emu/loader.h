@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loaders: from files to guest memory. Every size and offset in a file is checked before the first byte is written to
- * the guest; a bad file changes nothing and the error names file, offset and what is wrong.
+ * Loaders: from files to guest memory. Every size and offset in a file is checked before the first
+ * byte is written to the guest; a bad file changes nothing and the error names file, offset and
+ * what is wrong.
  */
 #pragma once
 
@@ -52,9 +53,9 @@ typedef struct EmuLinuxBoot {
 /**
  * emu_load_linux:
  *
- * Linux/x86 boot protocol 2.00 and later, 32-bit entry: kernel at 1 MiB or where it asks, zero page with command
- * line, initrd and e820 map made from the machine's RAM ranges. The CPU is left in flat 32-bit protected mode at the
- * entry (emu_machine_enter_flat32()).
+ * Linux/x86 boot protocol 2.00 and later, 32-bit entry: kernel at 1 MiB or where it asks, zero page
+ * with command line, initrd and e820 map made from the machine's RAM ranges. The CPU is left in
+ * flat 32-bit protected mode at the entry (emu_machine_enter_flat32()).
  *
  * Source: the kernel's Documentation/arch/x86/boot.rst.
  */
@@ -64,8 +65,8 @@ bool emu_load_linux(EmuMachine *machine, const EmuLinuxBoot *boot, GError **erro
  * emu_machine_enter_flat32:
  * @esi: value for ESI (boot_params for Linux), all other general registers zero, ESP @esp
  *
- * After emu_machine_reset(): protected mode, paging off, flat code and data segments (selectors 0x10 and 0x18) from a GDT
- * written at guest-physical @gdt_address, interrupts off, at @entry.
+ * After emu_machine_reset(): protected mode, paging off, flat code and data segments (selectors
+ * 0x10 and 0x18) from a GDT written at guest-physical @gdt_address, interrupts off, at @entry.
  */
 bool emu_machine_enter_flat32(EmuMachine *machine, uint32_t entry, uint32_t esp, uint32_t esi,
                               GPhys gdt_address, GError **error);

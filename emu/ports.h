@@ -2,8 +2,9 @@
 /*
  * The x86 I/O port space: 65536 byte ports, each answered by at most one device.
  *
- * An access goes to the device that owns its first port if the device takes that size there, else it is split into
- * smaller ones in address order. Ports nobody owns read all ones and swallow writes.
+ * An access goes to the device that owns its first port if the device takes that size there, else
+ * it is split into smaller ones in address order. Ports nobody owns read all ones and swallow
+ * writes.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tracing what the guest does to its surroundings: one line an event, with guest time, address, size, value,
- * device and EIP. A class that is off costs one test of a bit.
+ * Tracing what the guest does to its surroundings: one line an event, with guest time, address,
+ * size, value, device and EIP. A class that is off costs one test of a bit.
  */
 #pragma once
 

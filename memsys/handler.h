@@ -4,8 +4,8 @@
  * bytes. For observers that own nothing see memsys/watch.h.
  *
  * A handler belongs to bytes of a range: it moves with its MMIO2, sleeps under an overlay, and does
- * nothing more when the range is gone (it is still its owner's to free). Pages without a handler pay
- * nothing.
+ * nothing more when the range is gone (it is still its owner's to free). Pages without a handler
+ * pay nothing.
  */
 #pragma once
 

@@ -2,7 +2,8 @@
 /*
  * The words every part of the memory system shares: address types, page size, who asks, what for.
  *
- * Source: memory terms of the Intel SDM volume 3 (physical address, linear address); ours otherwise.
+ * Source: memory terms of the Intel SDM volume 3 (physical address, linear address); ours
+ * otherwise.
  */
 #pragma once
 
