@@ -239,8 +239,8 @@ static void load(Fixture *fixture, const char *guest, GPhys gpa)
 void fixture_load_flat(Fixture *fixture, const char *guest)
 {
     load(fixture, guest, FIXTURE_FLAT_ENTRY);
-    ck_assert(emu_machine_enter_flat32(fixture->machine, FIXTURE_FLAT_ENTRY, 0x80000, 0, 0x1000,
-                                       NULL));
+    ck_assert(
+        emu_machine_enter_flat32(fixture->machine, FIXTURE_FLAT_ENTRY, 0x80000, 0, 0x1000, NULL));
 }
 
 void fixture_load_real(Fixture *fixture, const char *guest)
@@ -253,8 +253,8 @@ void fixture_load_real(Fixture *fixture, const char *guest)
 const char *fixture_mode_name(FixtureMode mode)
 {
     static const char *const names[FIXTURE_N_MODES] = {
-        "free",        "stepped by 1",         "stepped by 1000", "in slices of time",
-        "breakpoints", "watches on data",      "watches on all",  "stopped by a thread",
+        "free",        "stepped by 1",    "stepped by 1000", "in slices of time",
+        "breakpoints", "watches on data", "watches on all",  "stopped by a thread",
     };
 
     return names[mode];
