@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A small machine for tests of the CPU core: RAM, a device on ports that records what it is told, an MMIO page that
- * does the same, a timer that raises INTR, a console. Guests are flat binaries made from tests/guests/.
+ * A small machine for tests of the CPU core: RAM, a device on ports that records what it is told,
+ * an MMIO page that does the same, a timer that raises INTR, a console. Guests are flat binaries
+ * made from tests/guests/.
  *
  * The guest's side of the test device, all sizes unless said:
  *   0xE0 OUT (dword) period of the timer in ns, 0 stops it      IN: ticks so far
@@ -13,8 +14,8 @@
  *   0xF1 OUT a check of the guest failed: its address, see the listing (nasm -l)
  *   0xF2 OUT, 0xF4 OUT: recorded only
  *   0xF8 OUT (byte) to the console
- * MMIO_BASE: 64 bytes of registers that keep what is written (byte addressed); a read at offset 0x40 and above gives
- * guest time. All accesses to ports and MMIO are recorded with guest time.
+ * MMIO_BASE: 64 bytes of registers that keep what is written (byte addressed); a read at offset
+ * 0x40 and above gives guest time. All accesses to ports and MMIO are recorded with guest time.
  */
 #pragma once
 
@@ -26,7 +27,12 @@
 #define FIXTURE_FLAT_ENTRY 0x10000u
 #define FIXTURE_MAX_LOG 400000
 
-typedef enum FixtureKind { FIXTURE_IN, FIXTURE_OUT, FIXTURE_MMIO_READ, FIXTURE_MMIO_WRITE } FixtureKind;
+typedef enum FixtureKind {
+    FIXTURE_IN,
+    FIXTURE_OUT,
+    FIXTURE_MMIO_READ,
+    FIXTURE_MMIO_WRITE
+} FixtureKind;
 
 typedef struct FixtureAccess {
     uint64_t time;
@@ -89,8 +95,8 @@ typedef struct FixtureOutcome {
 Fixture *fixture_new(unsigned ram_mib);
 void fixture_free(Fixture *fixture);
 
-/* Loads a guest from the build folder and sets the CPU to run it: flat 32-bit at 0x10000, ESP 0x80000; or as the
- * processor wakes up, the guest at 0:7C00. */
+/* Loads a guest from the build folder and sets the CPU to run it: flat 32-bit at 0x10000, ESP
+ * 0x80000; or as the processor wakes up, the guest at 0:7C00. */
 void fixture_load_flat(Fixture *fixture, const char *guest);
 void fixture_load_real(Fixture *fixture, const char *guest);
 void fixture_poke(Fixture *fixture, GPhys gpa, const void *bytes, size_t len);
