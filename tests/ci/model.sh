@@ -5,7 +5,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly OPERATIONS=$1
 make_gcc_build
-export QUIRE_MODEL_OPS=$OPERATIONS
+export QUIRE_ITERATIONS=$OPERATIONS
 run_meson_tests gcc --suite model --timeout-multiplier 60
 # A test that does not know the variable would pass with a few thousand.
 grep -qE "(^|[^0-9])$OPERATIONS operations" "$OUT/gcc/meson-logs/testlog.txt" ||

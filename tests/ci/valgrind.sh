@@ -4,5 +4,5 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 make_gcc_build
-run_meson_tests gcc --suite memsys --suite machine --timeout-multiplier 20 \
+run_meson_tests gcc --suite memsys --suite machine --no-suite model --timeout-multiplier 20 \
     --wrapper 'valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
