@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where ranges lie, by looking at each of them.
+ */
+#include "tests/model/memsys/naive.h"
+
+#include <string.h>
+
+unsigned address_slot(uint64_t gpa)
+{
+    if (gpa < LOW_PAGES * PAGE) {
+        return (unsigned)(gpa / PAGE);
+    }
+    if (gpa >= HIGH_START && gpa - HIGH_START < HIGH_PAGES * PAGE) {
+        return LOW_PAGES + (unsigned)((gpa - HIGH_START) / PAGE);
+    }
+    if (gpa >= TOP_START && gpa < MEM_GPHYS_LIMIT) {
+        return LOW_PAGES + HIGH_PAGES + (unsigned)((gpa - TOP_START) / PAGE);
+    }
+    return N_SLOTS;
+}
+
+static bool shows(const NaiveRange *range, uint64_t gpa)
+{
+    return range->live && range->start != NOWHERE && gpa >= range->start &&
+           gpa - range->start < (uint64_t)range->n_shown * PAGE;
+}
+
+/* What answers at @gpa; @skip counts as absent. */
+static NaiveRange *shown_at(Naive *m, uint64_t gpa, const NaiveRange *skip)
+{
+    NaiveRange *ram = NULL;
+
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        NaiveRange *range = &m->ranges[i];
+
+        if (range != skip && shows(range, gpa)) {
+            if (range->kind != PGM_RANGE_RAM) {
+                return range;
+            }
+            ram = range;
+        }
+    }
+    return ram;
+}
+
+Place naive_at(Naive *m, uint64_t gpa)
+{
+    NaiveRange *range = shown_at(m, gpa, NULL);
+
+    if (range == NULL) {
+        return (Place) { 0 };
+    }
+    uint64_t offset = gpa - range->start;
+    Place place = { range, (unsigned)(offset / PAGE), offset, false };
+
+    if (range->kind == PGM_RANGE_MMIO && range->alias[place.page] != NULL) {
+        unsigned page = range->alias_page[place.page];
+
+        return (Place) { range->alias[place.page], page, (uint64_t)page * PAGE + offset % PAGE,
+                         true };
+    }
+    return place;
+}
+
+MemStatus naive_check_place(Naive *m, const NaiveRange *range, uint64_t start, bool is_ram)
+{
+    uint64_t len = (uint64_t)range->n_shown * PAGE;
+
+    if (start % PAGE != 0) {
+        return MEM_ERR_UNALIGNED;
+    }
+    if (start >= MEM_GPHYS_LIMIT || start + len > MEM_GPHYS_LIMIT) {
+        return MEM_ERR_OUT_OF_RANGE;
+    }
+    NaiveRange *first = shown_at(m, start, range);
+
+    for (uint64_t at = start; at < start + len; at += PAGE) {
+        NaiveRange *there = shown_at(m, at, range);
+
+        if (there != first) {
+            return MEM_ERR_CONFLICT;
+        }
+        if (there != NULL && (is_ram || there->kind != PGM_RANGE_RAM)) {
+            return MEM_ERR_CONFLICT;
+        }
+    }
+    return MEM_OK;
+}
+
+MemStatus naive_map(NaiveRange *range, uint64_t start)
+{
+    if (range->start == start && start != NOWHERE) {
+        return MEM_OK;
+    }
+    MemStatus status = naive_check_place(range->machine, range, start, false);
+
+    if (status == MEM_OK) {
+        range->start = start;
+    }
+    return status;
+}
+
+static void forget_aliases(NaiveRange *mmio, const NaiveRange *of)
+{
+    for (unsigned page = 0; page < MAX_PAGES; page++) {
+        if (of == NULL || mmio->alias[page] == of) {
+            mmio->alias[page] = NULL;
+        }
+    }
+}
+
+void naive_unmap(NaiveRange *range)
+{
+    range->start = NOWHERE;
+    if (range->kind == PGM_RANGE_MMIO) {
+        forget_aliases(range, NULL);
+    }
+    for (unsigned i = 0; range->kind == PGM_RANGE_MMIO2 && i < MAX_RANGES; i++) {
+        forget_aliases(&range->machine->ranges[i], range);
+    }
+}
+
+NaiveRange *naive_range_new(Naive *m, PgmRangeKind kind, unsigned n_pages)
+{
+    g_assert(n_pages <= MAX_PAGES);
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        NaiveRange *range = &m->ranges[i];
+
+        if (!range->live) {
+            *range = (NaiveRange) { .machine = m,
+                                    .number = i,
+                                    .live = true,
+                                    .kind = kind,
+                                    .start = NOWHERE,
+                                    .n_pages = n_pages,
+                                    .n_shown = n_pages,
+                                    .bytes = g_malloc0((size_t)n_pages * PAGE) };
+            return range;
+        }
+    }
+    return NULL;
+}
+
+void naive_range_free(NaiveRange *range)
+{
+    if (range->kind != PGM_RANGE_RAM) {
+        naive_unmap(range);
+    }
+    for (unsigned i = 0; i < MAX_HANDLERS; i++) {
+        NaiveHandler *handler = &range->machine->handlers[i];
+
+        if (handler->live && handler->range == range) {
+            handler->range = NULL;
+        }
+    }
+    g_free(range->bytes);
+    g_free(range->shadow);
+    g_free(range->image);
+    g_free(range->registers);
+    range->live = false;
+}
+
+void naive_reset(Naive *m)
+{
+    for (unsigned i = 0; i < MAX_HANDLERS; i++) {
+        if (m->handlers[i].range != NULL) {
+            memset(m->handlers[i].off, 0, sizeof m->handlers[i].off);
+        }
+    }
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        NaiveRange *range = &m->ranges[i];
+
+        if (!range->live) {
+            continue;
+        }
+        if (range->kind == PGM_RANGE_RAM) {
+            memset(range->bytes, 0, (size_t)range->n_pages * PAGE);
+            memset(range->there, 0, sizeof range->there);
+        }
+        if (range->kind == PGM_RANGE_ROM) {
+            memcpy(range->bytes, range->image, (size_t)range->n_pages * PAGE);
+            memset(range->prot, 0, sizeof range->prot);
+            memset(range->shadow_there, 0, sizeof range->shadow_there);
+            if (range->shadow != NULL) {
+                memset(range->shadow, 0, (size_t)range->n_pages * PAGE);
+            }
+        }
+    }
+}
+
+void naive_clear(Naive *m)
+{
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        if (m->ranges[i].live) {
+            naive_range_free(&m->ranges[i]);
+        }
+    }
+    g_array_unref(m->events);
+}
