@@ -572,6 +572,8 @@ static const struct {
 } places[] = {
     { "as it is", 0x20E, 2, 0, 0x200000 },
     { "old protocol: 1 MiB", 0x206, 2, 0x204, 0x100000 },
+    { "2.05: 1 MiB, but it asks for alignment", 0x206, 2, 0x205, 0x200000 },
+    { "2.09: no wish of its own yet", 0x206, 2, 0x209, 0x200000 },
     { "wants to be outside RAM: first aligned place", 0x258, 8, 0x40000000, 0x200000 },
     { "wants to be above 4 GiB", 0x258, 8, UINT64_C(0x100000000), 0x200000 },
     { "wants to be at its last possible place", 0x258, 8, 0xE00000, 0xE00000 },
@@ -715,6 +717,34 @@ START_TEST(a_boundless_limit_is_still_bounded_by_our_room)
 }
 END_TEST
 
+START_TEST(the_size_field_grew_with_2_04)
+{
+    g_autoptr(GError) error = NULL;
+
+    make_kernel();
+    put(0x1F6, 2, 1); /* the upper half of the size, or of something older */
+    put(0x206, 2, 0x204);
+
+    bool ok = load_kernel(NULL, NULL, &error);
+
+    check_refusal(ok, error, "cut off", "2.04");
+    put(0x206, 2, 0x203);
+    ck_assert(load_kernel(NULL, NULL, NULL));
+}
+END_TEST
+
+START_TEST(the_initrd_may_lie_below_the_kernel)
+{
+    make_kernel();
+    put(0x258, 8, 0xE00000);
+    put(0x22C, 4, 0x7FFFFF);
+    write_file(initrd_path, "0123456789", 10);
+    ck_assert(load_kernel(NULL, initrd_path, NULL));
+    ck_assert_uint_eq(guest(PARAMS + 0x214, 4), 0xE00000);
+    ck_assert_uint_eq(guest(PARAMS + 0x218, 4), 0x7FF000);
+}
+END_TEST
+
 static const struct {
     const char *what;
     uint64_t len;
@@ -827,6 +857,8 @@ static void add_linux_tests(TCase *tc)
     tcase_add_loop_test(tc, an_initrd_fits_beside_the_kernel_or_is_refused, 0,
                         G_N_ELEMENTS(initrds));
     tcase_add_test(tc, a_missing_initrd_is_named);
+    tcase_add_test(tc, the_size_field_grew_with_2_04);
+    tcase_add_test(tc, the_initrd_may_lie_below_the_kernel);
     tcase_add_test(tc, damaged_kernels_do_no_harm);
 }
 
