@@ -461,6 +461,29 @@ START_TEST(handler_on_rom_sees_writes)
 }
 END_TEST
 
+/* With the handler out of the way ROM is still ROM. */
+START_TEST(off_handler_leaves_rom_and_balloon_as_they_are)
+{
+    ck_assert_int_eq(pgm_rom_register(pgm, ABOVE, PAGE, NULL, 0, 0x77, 0, "o", "rom", NULL),
+                     MEM_OK);
+    hook_on(&one, WRITE, ABOVE, 8);
+    ck_assert_int_eq(pgm_handler_page_off(one.handler, ABOVE), MEM_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(pgm_read_u32(pgm, ABOVE), 0x77777777);
+        store(ABOVE, 1);
+        check_sound();
+    }
+    ck_assert_uint_eq(one.n, 0);
+    ck_assert_uint_eq(stats().rom_writes_ignored, 3);
+    hook_on(&two, WRITE, P, 8);
+    ck_assert_int_eq(pgm_handler_page_off(two.handler, P), MEM_OK);
+    ck_assert_int_eq(pgm_page_balloon_internal(pgm, P, true), MEM_OK);
+    ck_assert_int_eq(pgm_write_u32(pgm, P, 1), MEM_ERR_BALLOONED);
+    ck_assert_uint_eq(pgm_read_u32(pgm, P), 0);
+    ck_assert_uint_eq(fill(P, MEM_ACCESS_WRITE).kind, PGM_FILL_CATCH);
+}
+END_TEST
+
 START_TEST(handler_moves_with_its_mmio2_and_sleeps_under_overlays)
 {
     PgmMmio2 *vram = pgm_mmio2_new(pgm, "vga", 0, 4 * PAGE, true, "vram", NULL);
@@ -635,6 +658,7 @@ int main(void)
     tcase_add_test(tcase, cpu_catches_what_is_handled);
     tcase_add_test(tcase, handler_is_asked_whatever_the_state);
     tcase_add_test(tcase, handler_on_rom_sees_writes);
+    tcase_add_test(tcase, off_handler_leaves_rom_and_balloon_as_they_are);
     tcase_add_test(tcase, handler_moves_with_its_mmio2_and_sleeps_under_overlays);
     tcase_add_test(tcase, peek_calls_no_handler);
     tcase_add_loop_test(tcase, callback_may_change_handlers, 0, G_N_ELEMENTS(tricks));

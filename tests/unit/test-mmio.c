@@ -394,6 +394,30 @@ START_TEST(alias_ends_and_cpus_hear_of_it)
 }
 END_TEST
 
+START_TEST(many_aliases_come_and_go)
+{
+    make_alias();
+    for (unsigned i = 0; i < 4; i++) {
+        pgm_mmio2_host(vram)[i * PAGE] = (uint8_t)(0x80 + i);
+        ck_assert_int_eq(pgm_mmio_alias(mmio, i * PAGE, vram, (3 - i) * PAGE), MEM_OK);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_uint_eq(pgm_read_u8(pgm, DEV + i * PAGE), 0x83 - i);
+    }
+    /* One page twice. */
+    ck_assert_int_eq(pgm_mmio_alias(mmio, 0, vram, PAGE), MEM_OK);
+    ck_assert_uint_eq(pgm_read_u8(pgm, DEV), 0x81);
+    ck_assert_uint_eq(pgm_read_u8(pgm, DEV + 2 * PAGE), 0x81);
+    check_sound();
+    pgm_mmio_unalias(mmio);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_int_eq(page_at(DEV + i * PAGE).type, PGM_PAGE_MMIO);
+    }
+    ck_assert_uint_eq(stats().mmio_reads, 0);
+    check_sound();
+}
+END_TEST
+
 START_TEST(new_alias_is_told_to_a_cpu_that_caught_there)
 {
     make_device();
@@ -603,6 +627,7 @@ int main(void)
     tcase_add_test(tcase, alias_shows_device_memory);
     tcase_add_test(tcase, access_into_an_alias_is_split_at_the_page);
     tcase_add_loop_test(tcase, alias_ends_and_cpus_hear_of_it, 0, N_GOINGS);
+    tcase_add_test(tcase, many_aliases_come_and_go);
     tcase_add_test(tcase, new_alias_is_told_to_a_cpu_that_caught_there);
     tcase_add_test(tcase, change_of_the_page_is_told_at_both_addresses);
     tcase_add_test(tcase, bad_aliases_are_refused);
