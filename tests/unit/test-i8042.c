@@ -184,6 +184,10 @@ START_TEST(keyboard_tells_its_scan_code_set)
     out8(DATA, 0xF0);
     out8(DATA, 0);
     ck_assert_drains("fa fa fa fa 03");
+    out8(DATA, 0xF6); /* back to the defaults */
+    out8(DATA, 0xF0);
+    out8(DATA, 0);
+    ck_assert_drains("fa fa fa 02");
 }
 END_TEST
 
@@ -303,8 +307,13 @@ START_TEST(an_answer_waits_behind_a_key_and_replaces_an_unread_answer)
     out8(DATA, 0xEE);
     out8(CMD, 0xAA);
     ck_assert_drains("ee 55");
+    command_with(0x60, 0x01);
+
+    unsigned rises = irq1.n_rises;
+
     out8(CMD, 0xAA);
     out8(CMD, 0xAB);
+    ck_assert_uint_eq(irq1.n_rises - rises, 2); /* each is an edge */
     ck_assert_drains("00");
 }
 END_TEST

@@ -248,6 +248,9 @@ START_TEST(lba48_takes_both_halves_of_address_and_count)
         }
     }
     ck_assert_uint_eq(in8(BASE + 7), READY);
+    ck_assert_uint_eq(in8(BASE + 2), 0); /* nothing is left, in either half */
+    out8(CONTROL, 0x80);
+    ck_assert_uint_eq(in8(BASE + 2), 0);
 
     set_lba48(UINT64_C(0x010000000001), 1); /* the high bytes count */
     expect_failure(command(0x24), IDNF);
@@ -347,6 +350,8 @@ END_TEST
 
 START_TEST(lba48_and_wide_writes)
 {
+    set_lba48(UINT64_C(0x0100001100), 1);
+    expect_failure(command(0x34), IDNF);
     set_lba48(0x1100, 1);
     ck_assert_uint_eq(command(0x34), READY | DRQ);
     for (unsigned i = 0; i < DEV_SECTOR_SIZE / 4; i++) {
@@ -503,6 +508,7 @@ START_TEST(check_power_mode_says_active)
 {
     ck_assert_uint_eq(command(0xE5), READY);
     ck_assert_uint_eq(in8(BASE + 2), 0xFF);
+    ck_assert(irqs[0].level);
 }
 END_TEST
 
