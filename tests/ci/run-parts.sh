@@ -7,7 +7,7 @@
 # The last line counts the parts and the Meson tests within them: "N passed, N failed".
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers coverage 'model 1000000' firmware
+readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers coverage 'model 1000000' firmware bench
     valgrind)
 readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 10000000' mutation)
 
