@@ -7,6 +7,7 @@
 #include "emu/machine-internal.h"
 
 #include "emu/ports-internal.h"
+#include "memsys/rom.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -97,6 +98,26 @@ static void trace_mmio(void *user, bool write, GPhys gpa, unsigned size, uint64_
     print_place(machine);
 }
 
+static void trace_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot, uint64_t n_changed,
+                          void *user)
+{
+    static const char *const names[PGM_N_ROM_PROTS] = {
+        [PGM_ROM_READ_ROM_WRITE_IGNORE] = "read ROM, ignore writes",
+        [PGM_ROM_READ_ROM_WRITE_RAM] = "read ROM, write RAM",
+        [PGM_ROM_READ_RAM_WRITE_IGNORE] = "read RAM, ignore writes",
+        [PGM_ROM_READ_RAM_WRITE_RAM] = "read RAM, write RAM",
+    };
+    EmuMachine *machine = user;
+
+    (void)pgm;
+    if (n_changed > 0) {
+        print_time(machine, "rom");
+        fprintf(machine->trace_file, "protect %08" PRIx64 " size=%" PRIx64 " value=%u (%s)", start,
+                len, prot, names[prot]);
+        print_place(machine);
+    }
+}
+
 void emu_trace_exception(EmuMachine *machine, const X86Event *event, const X86State *state)
 {
     if ((machine->trace_classes & EMU_TRACE_FAULT) == 0 || event->kind == X86_EVENT_EXTERNAL) {
@@ -137,5 +158,7 @@ void emu_machine_set_trace(EmuMachine *machine, unsigned classes, FILE *file)
                         machine);
     machine->core.trace_mmio = memory ? trace_mmio : NULL;
     machine->core.trace_user = machine;
+    pgm_rom_set_protect_hook(machine->pgm, (classes & EMU_TRACE_ROM) != 0 ? trace_protect : NULL,
+                             machine);
     uc_core_flush_tlb(&machine->core);
 }

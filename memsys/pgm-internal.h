@@ -79,6 +79,8 @@ struct Pgm {
 
     PgmWatchTable *watches; /* NULL: none */
 
+    PgmRomProtectHook rom_protect_hook;
+    void *rom_protect_user;
     PgmUnassignedHook unassigned_hook;
     void *unassigned_user;
 

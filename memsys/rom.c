@@ -275,7 +275,8 @@ MemStatus pgm_rom_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot)
         return MEM_OK;
     }
     GPhys last = len - 1 > UINT64_MAX - start ? UINT64_MAX : start + (len - 1);
-    bool batch = protect_pages(pgm, start, last, prot, true) > PGM_TELL_EACH_MAX;
+    uint64_t n_changed = protect_pages(pgm, start, last, prot, true);
+    bool batch = n_changed > PGM_TELL_EACH_MAX;
 
     if (batch) {
         pgm_batch_begin(pgm);
@@ -284,7 +285,16 @@ MemStatus pgm_rom_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot)
     if (batch) {
         pgm_batch_end(pgm);
     }
+    if (pgm->rom_protect_hook) {
+        pgm->rom_protect_hook(pgm, start, len, prot, n_changed, pgm->rom_protect_user);
+    }
     return MEM_OK;
+}
+
+void pgm_rom_set_protect_hook(Pgm *pgm, PgmRomProtectHook hook, void *user)
+{
+    pgm->rom_protect_hook = hook;
+    pgm->rom_protect_user = user;
 }
 
 bool pgm_rom_get_protection(const Pgm *pgm, GPhys gpa, PgmRomProt *ret_prot)

@@ -56,6 +56,15 @@ MemStatus pgm_rom_deregister(Pgm *pgm, GPhys start);
  */
 MemStatus pgm_rom_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot);
 
+/**
+ * pgm_rom_set_protect_hook:
+ * @hook: (nullable): called after each pgm_rom_protect() that was carried out, with the number of
+ * pages whose protection it changed; for traces
+ */
+typedef void (*PgmRomProtectHook)(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot,
+                                  uint64_t n_changed, void *user);
+void pgm_rom_set_protect_hook(Pgm *pgm, PgmRomProtectHook hook, void *user);
+
 /* Protection of the ROM page at @gpa; false if there is none. */
 bool pgm_rom_get_protection(const Pgm *pgm, GPhys gpa, PgmRomProt *ret_prot);
 
