@@ -44,6 +44,8 @@ struct EmuMachine {
     uint64_t pending_ns; /* when it was asked for */
     bool pending_due;
 
+    /* clock->bytes where a shadow ended: a jump back behind its STI (STI, JMP to itself) is in none. */
+    uint64_t shadow_end;
     bool halted;
     bool running; /* inside emu_machine_run() or _step() */
     bool started; /* emu_machine_reset() was called */

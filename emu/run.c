@@ -69,6 +69,15 @@ static bool in_shadow(EmuMachine *machine)
     return code[1] == 0xfb || code[1] == 0x17 || (code[0] == 0x8e && (code[1] & 0xf8) == 0xd0);
 }
 
+/* MOV SS begins a shadow of its own, also in that of STI. */
+static bool loads_stack_segment(UcCore *core)
+{
+    uint8_t code[2] = { 0, 0 };
+
+    (void)uc_core_peek_code(core, code, sizeof(code));
+    return code[0] == 0x17 || (code[0] == 0x8e && (code[1] & 0x38) == 0x10);
+}
+
 static EmuStop deliver(EmuMachine *machine, const X86Event *event)
 {
     UcCore *core = &machine->core;
@@ -148,6 +157,7 @@ static EmuStop perform_sysenter(EmuMachine *machine)
                        .has_error = out.has_error,
                        .error = out.error };
 
+    uc_core_set_reg(core, UC_X86_REG_EIP, old.rip - 2); /* a fault is reported at the instruction */
     return deliver(machine, &event);
 }
 
@@ -339,7 +349,7 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
     bool shadow = false;
 
     if (machine->intr_visible && (uc_core_reg(core, UC_X86_REG_EFLAGS) & EFLAGS_IF) != 0) {
-        shadow = !machine->halted && in_shadow(machine);
+        shadow = !machine->halted && core->clock->bytes != machine->shadow_end && in_shadow(machine);
         if (!shadow) {
             return deliver_interrupt(machine);
         }
@@ -351,10 +361,14 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
     core->stop_at = run_limit(machine, until_ns);
 
     UcExit why;
+    bool loads_ss = shadow && loads_stack_segment(core);
 
     if (shadow || n_steps != NULL || *must_step) {
         why = step_once(core);
         *must_step = core->clock->bytes < core->stop_at && *must_step && why == UC_EXIT_STEPPED;
+        if (shadow && !loads_ss) {
+            machine->shadow_end = core->clock->bytes;
+        }
         if (n_steps != NULL && why != UC_EXIT_BREAKPOINT) {
             (*n_steps)--;
         }
