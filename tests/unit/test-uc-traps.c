@@ -11,12 +11,16 @@
 static const char *const guests[] = {
     "rep.bin",
     "ring3.bin",
+    "paging.bin",
+    "mmio.bin",
+    "shadow.bin",
+    "cpu.bin",
     "smc.bin",
     "exceptions.bin",
     "flags.bin",
 };
 
-#define LIMIT_NS UINT64_C(50000000)
+#define LIMIT_NS UINT64_C(5000000)
 
 static void run_guest(const char *guest, FixtureMode mode, FixtureOutcome *outcome)
 {

@@ -69,7 +69,8 @@ main:
 .verw:
     mov ax, UDATA
     lar ebx, ax
-    expect_quiet ebx, 0xcff300
+    and ebx, 0xf0ff00
+    expect_quiet ebx, 0xc0f300
     lsl ebx, ax
     expect_quiet ebx, 0xffffffff
     ; IRET within ring 3.
