@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The same guest run in every way there is: whatever the guest can see, the clock first of all, must not depend on
- * where a run was cut, stepped or watched.
+ * The same guest run in every way there is: whatever the guest can see, the clock first of all,
+ * must not depend on where a run was cut, stepped or watched.
  */
 #include "tests/machine-fixture.h"
 

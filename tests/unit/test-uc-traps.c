@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Unicorn makes easy to get wrong (emu/uc_core.h): guests that check themselves, each run in every way a guest
- * can be run. All ways must see the same.
+ * What Unicorn makes easy to get wrong (emu/uc_core.h): guests that check themselves, each run in
+ * every way a guest can be run. All ways must see the same.
  */
 #include "tests/machine-fixture.h"
 
@@ -9,15 +9,8 @@
 #include <stdlib.h>
 
 static const char *const guests[] = {
-    "rep.bin",
-    "ring3.bin",
-    "paging.bin",
-    "mmio.bin",
-    "shadow.bin",
-    "cpu.bin",
-    "smc.bin",
-    "exceptions.bin",
-    "flags.bin",
+    "rep.bin", "ring3.bin", "paging.bin",     "mmio.bin",  "shadow.bin",
+    "cpu.bin", "smc.bin",   "exceptions.bin", "flags.bin",
 };
 
 #define LIMIT_NS UINT64_C(5000000)
@@ -32,8 +25,7 @@ static void run_guest(const char *guest, FixtureMode mode, FixtureOutcome *outco
 
     fixture_outcome_init(outcome, fixture, &stop);
     ck_assert_msg(fixture->n_failed == 0, "%s, %s: the check at 0x%x and %u more", guest,
-                  fixture_mode_name(mode), fixture->failed_at,
-                  fixture->n_failed - 1);
+                  fixture_mode_name(mode), fixture->failed_at, fixture->n_failed - 1);
     ck_assert_msg(fixture->n_done == 1 && stop.reason == EMU_STOP_HALTED, "%s, %s: ended by %s",
                   guest, fixture_mode_name(mode), stop.text);
     fixture_free(fixture);
