@@ -227,7 +227,7 @@ static void note_ram(Naive *m, uint64_t start, unsigned n_pages)
 static void machine_begin(Naive *m, unsigned number)
 {
     g_autofree char *name = g_strdup_printf("machine %u", number);
-    PgmConfig config = { .name = name, .tlb_slots = 2u << below(9) };
+    PgmConfig config = { .name = name, .tlb_slots = 1u << below(10) };
 
     *m = (Naive) { .number = number, .events = g_array_new(FALSE, FALSE, sizeof(Event)) };
     m->pgm = pgm_new(model_gmm, &config, NULL);

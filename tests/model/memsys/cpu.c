@@ -2,7 +2,7 @@
 /*
  * The contract of memsys/cpu_port.h, relied upon to the letter.
  */
-#include "tests/model/memsys/cpu.h"
+#include "tests/model/memsys/model.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,8 +37,7 @@ static void drop_code(Cpu *cpu, PageId id, uint32_t offset, uint32_t len)
     for (unsigned i = 0; i < N_TRANSLATIONS; i++) {
         Translation *t = &cpu->code[i];
 
-        if (t->valid && t->id == id && t->offset < offset + len &&
-            t->offset + CODE_BYTES > offset) {
+        if (t->valid && t->id == id && t->offset < offset + len && t->offset + t->len > offset) {
             t->valid = false;
         }
     }
@@ -253,10 +252,12 @@ void cpu_run(Cpu *cpu, uint64_t gpa, const uint8_t *host)
     if (t->valid && t->id == entry->id && t->offset == offset) {
         cpu_counts.reused_code++;
     } else {
-        *t = (Translation) { .valid = true, .id = entry->id, .offset = offset };
+        *t = (Translation) {
+            .valid = true, .id = entry->id, .offset = offset, .len = 1 + below(CODE_BYTES)
+        };
         memcpy(t->bytes, host, CODE_BYTES);
     }
-    if (memcmp(t->bytes, naive_visible(place) + place.offset % PAGE, CODE_BYTES) != 0) {
+    if (memcmp(t->bytes, naive_visible(place) + place.offset % PAGE, t->len) != 0) {
         model_fail("stale code runs at %#" PRIx64, gpa);
     }
 }
@@ -278,7 +279,7 @@ void cpu_check(Naive *m)
             const Translation *t = &cpu->code[k];
 
             if (t->valid &&
-                memcmp(t->bytes, arena + (uint64_t)t->id * PAGE + t->offset, CODE_BYTES) != 0) {
+                memcmp(t->bytes, arena + (uint64_t)t->id * PAGE + t->offset, t->len) != 0) {
                 model_fail("stale code of host page %#x is kept", t->id);
             }
         }

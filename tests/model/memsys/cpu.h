@@ -21,7 +21,7 @@ typedef struct CpuEntry {
 typedef struct Translation {
     bool valid;
     PageId id;
-    uint32_t offset;
+    uint32_t offset, len;
     uint8_t bytes[CODE_BYTES];
 } Translation;
 
