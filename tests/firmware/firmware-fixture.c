@@ -48,30 +48,70 @@ static void on_debugcon(void *user, const uint8_t *bytes, size_t len)
     g_string_append_len(user, (const char *)bytes, (gssize)len);
 }
 
-void firmware_pc_init(FirmwarePc *pc, const char *bios, uint64_t ram)
+static EmuMachine *new_machine(const FirmwareOptions *options)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) image = emu_file_read(bios, 16 << 20, &error);
+    EmuMachineConfig config = { .cpu = options->cpu };
+    EmuMachine *machine = emu_machine_new(&config, &error);
+
+    ck_assert_msg(machine != NULL, "%s", error ? error->message : "");
+    return machine;
+}
+
+void firmware_pc_init_with(FirmwarePc *pc, const FirmwareOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) image = emu_file_read(options->bios, 16 << 20, &error);
 
     ck_assert_msg(image != NULL, "%s (packages seabios, memtest86+ are needed)",
                   error ? error->message : "");
     memset(pc, 0, sizeof(*pc));
-    pc->machine = emu_machine_new(NULL, &error);
-    ck_assert_msg(pc->machine != NULL, "%s", error ? error->message : "");
+    pc->machine = new_machine(options);
     pc->serial = g_string_new(NULL);
     pc->debugcon = g_string_new(NULL);
 
-    DevPcConfig config = { .ram_size = ram,
+    DevPcConfig config = { .ram_size = options->ram,
+                           .hole_size = options->hole,
                            .bios = g_bytes_get_data(image, NULL),
                            .bios_len = g_bytes_get_size(image),
                            .bios_name = "firmware",
                            .rtc_seconds = 1700000000 };
 
+    if (options->drive != NULL) {
+        config.drives[0] = dev_disk_open(options->drive, options->drive_writable, &error);
+        ck_assert_msg(config.drives[0] != NULL, "%s", error ? error->message : "");
+    }
     ck_assert_msg(dev_pc_new(pc->machine, &config, &error) != NULL, "%s",
                   error ? error->message : "");
     emu_console_add_sink(emu_machine_console(pc->machine, "serial0"), on_serial, pc);
     emu_console_add_sink(emu_machine_console(pc->machine, "debugcon"), on_debugcon, pc->debugcon);
     emu_machine_reset(pc->machine);
+}
+
+void firmware_pc_init(FirmwarePc *pc, const char *bios, uint64_t ram)
+{
+    FirmwareOptions options = { .bios = bios, .ram = ram };
+
+    firmware_pc_init_with(pc, &options);
+}
+
+void firmware_pc_load_elf(FirmwarePc *pc, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    GVirt entry = 0;
+
+    ck_assert_msg(
+        emu_load_elf(pc->machine, path, NULL, &entry, &error) &&
+            emu_machine_enter_flat32(pc->machine, (uint32_t)entry, 0x90000, 0, 0x1000, &error),
+        "%s", error ? error->message : "");
+}
+
+const char *firmware_pc_guest_words(const FirmwarePc *pc)
+{
+    static const char last_of_firmware[] = "Booting from 0000:7c00\n";
+    const char *found = strstr(pc->debugcon->str, last_of_firmware);
+
+    return found != NULL ? found + strlen(last_of_firmware) : pc->debugcon->str;
 }
 
 void firmware_pc_clear(FirmwarePc *pc)
