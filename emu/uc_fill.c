@@ -14,6 +14,8 @@
 
 #include "memsys/access.h"
 
+#define EFER_LMA 0x400u
+
 /* Refuses; the run loop acts on core->exit. */
 static bool refuse(UcCore *core, UcExit why, GVirt va)
 {
@@ -238,6 +240,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
         uc_core_forget_loops(core); /* other code may show at that address */
     }
     if ((uc_core_reg(core, UC_X86_REG_CR0) >> 31) == 0) {
+        va = (uint32_t)va; /* what crosses the end of 4 GiB goes on at 0 */
         pgm_cpu_fill(core->cpu, va, access, &fill);
         return answer(core, &fill, va, access, UINT_MAX, entry);
     }
@@ -246,6 +249,9 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     bool grant = core->grant && access != MEM_ACCESS_EXEC && is_table_page(core, va);
 
     uc_core_paging_regs(core, &regs);
+    if ((regs.efer & EFER_LMA) == 0) {
+        va = (uint32_t)va;
+    }
     x86_walk(&regs, core->cpu, va, access, grant ? X86_ACCESS_IMPLICIT_SUPERVISOR : 0, &walk);
     if (walk.result != X86_WALK_OK) {
         return on_page_fault(core, va, access, &regs, &walk);
