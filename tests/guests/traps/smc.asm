@@ -110,6 +110,12 @@ align 16
     mov eax, 0
     call edx
     expect eax, 996 - 4
+    ; The first access after a flush is the store.
+    flush_tlb
+    mov byte [edx], 0x48    ; dec eax instead of inc
+    mov eax, 0
+    call edx
+    expect eax, 996 - 4 - 2
     ; The page is given to other code by its table.
     mov dword [0x201000], 0xc301b0
     mov dword [0x202000], 0xc302b0
