@@ -179,6 +179,36 @@ static void another_page_at_the_same_address(void)
     paging_off();
 }
 
+/* ---- the end of 4 GiB: addresses go on at 0 ---- */
+
+static void wrap_at_4_gib(void)
+{
+    static uint32_t top[1024] __attribute__((aligned(4096)));
+    /* mov $0x44332211, %eax; ret: three bytes before the end, three behind it */
+    static const uint8_t code[] = { 0xb8, 0x11, 0x22, 0x33, 0x44, 0xc3 };
+    uint32_t value = 0;
+
+    /* Without paging: two bytes of ROM, then RAM. The store's first half is ignored. */
+    __asm__ volatile("movl %1, -2\n\tmovw %%ds:0, %w0" : "+r"(value) : "r"(0xabcd1234) : "memory");
+    CHECK_EQ(value, 0xabcd);
+    __asm__ volatile("movw $0x7788, %%ds:0\n\tmovl -2, %0" : "=r"(value) : : "memory");
+    CHECK_EQ(value >> 16, 0x7788);
+    CHECK(value << 16 != 0x12340000); /* ROM keeps its bytes */
+
+    paging_on();
+    dir[1023] = (uint32_t)top | 3;
+    top[1023] = (CODE_PAGE + 0x2000) | 3;
+    put_code(CODE_PAGE + 0x2ffd, code, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        __asm__ volatile("movb %0, %%ds:0(%1)" : : "q"(code[3 + i]), "r"(i) : "memory");
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        __asm__ volatile("call *%1" : "=a"(value) : "r"(0xfffffffd) : "memory");
+        CHECK_EQ(value, 0x44332211);
+    }
+    paging_off();
+}
+
 /* ---- somebody else changes it ---- */
 
 static void by_a_device(void)
@@ -397,6 +427,7 @@ void guest_main(void)
     by_string_move();
     through_an_alias();
     another_page_at_the_same_address();
+    wrap_at_4_gib();
     by_a_device();
     by_a_device_into_a_running_loop();
     by_the_host_between_runs();
