@@ -40,6 +40,8 @@
 #include <string.h>
 
 #define RAM_DEFAULT (UINT64_C(128) << 20)
+/* Up to here the firmware's own SMBIOS tables fit. */
+#define RAM_FIRMWARE_TABLES (UINT64_C(8) << 40)
 #define BIOS_MAX_LEN ((size_t)16 << 20)
 #define BIOS_LOW_LEN ((size_t)128 << 10) /* of its end, below 1 MiB */
 #define SHADOW_START UINT64_C(0xC0000)
@@ -369,6 +371,30 @@ static bool add_boot_order(DevPc *pc, const DevPcConfig *config, GError **error)
     return dev_fw_cfg_add_file(pc->fw_cfg, "bootorder", order->str, order->len + 1, error);
 }
 
+/*
+ * SMBIOS tables that say nothing. Left to itself, firmware makes its own with an entry for each 16
+ * GiB, and SeaBIOS writes past the end of its 32 KiB for them from some 10 TiB on. It fills in
+ * address and sums.
+ */
+static bool add_small_smbios(DevPc *pc, GError **error)
+{
+    static const uint8_t tables[] = { 127, 4, 0, 0, 0, 0 }; /* end of table */
+    static const uint8_t anchor[31] = {
+        '_', 'S', 'M',  '_', 0,   31,       /* length of the anchor */
+        2,   8,                             /* version */
+        6,   0,                             /* longest structure */
+        0,   0,   0,    0,   0,   0,        /* version of the anchor itself; reserved */
+        '_', 'D', 'M',  'I', '_', 0,  6, 0, /* length of the tables */
+        0,   0,   0,    0,                  /* address */
+        1,   0,   0x28,                     /* one structure; version again */
+    };
+
+    return dev_fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-anchor", anchor, sizeof(anchor),
+                               error) &&
+           dev_fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-tables", tables, sizeof(tables),
+                               error);
+}
+
 static bool add_fw_cfg(DevPc *pc, const DevPcConfig *config, GError **error)
 {
     static const uint8_t sercon_port[2] = { 0xF8, 0x03 };
@@ -380,6 +406,7 @@ static bool add_fw_cfg(DevPc *pc, const DevPcConfig *config, GError **error)
     fw_cfg_config.ram_size = ram.size;
     pc->fw_cfg = dev_fw_cfg_new(emu_machine_ports(pc->machine), &fw_cfg_config, error);
     return pc->fw_cfg != NULL && add_e820(pc, error) && add_boot_order(pc, config, error) &&
+           (ram.size <= RAM_FIRMWARE_TABLES || add_small_smbios(pc, error)) &&
            dev_fw_cfg_add_file(pc->fw_cfg, "etc/sercon-port", sercon_port, sizeof(sercon_port),
                                error) &&
            dev_fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", no_wait, sizeof(no_wait), error);

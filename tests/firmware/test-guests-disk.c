@@ -182,6 +182,7 @@ static const struct {
     { UINT64_C(6) << 30, UINT64_C(1) << 30, UINT64_C(3) << 30, UINT64_C(3) << 30 },
     { UINT64_C(4) << 30, 0, UINT64_C(3584) << 20, UINT64_C(512) << 20 },
     { UINT64_C(1) << 40, 0, UINT64_C(3584) << 20, (UINT64_C(1) << 40) - (UINT64_C(3584) << 20) },
+    { UINT64_C(16) << 40, 0, UINT64_C(3584) << 20, (UINT64_C(16) << 40) - (UINT64_C(3584) << 20) },
 };
 
 START_TEST(memory_map_is_the_memory_given)
