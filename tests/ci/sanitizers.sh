@@ -5,5 +5,6 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export CK_TIMEOUT_MULTIPLIER=5
 CC=gcc make_build sanitizers -Db_sanitize=address,undefined
 run_meson_tests sanitizers --timeout-multiplier 5
