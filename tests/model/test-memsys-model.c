@@ -430,7 +430,7 @@ int main(void)
     add_ops(access_ops, n_access_ops);
     add_ops(range_ops, n_range_ops);
     add_ops(other_ops, n_other_ops);
-    model_gmm = gmm_new(UINT64_C(256) << 20, NULL);
+    model_gmm = gmm_new(UINT64_C(64) << 20, NULL);
     if (model_gmm == NULL) {
         model_fail("no page allocator");
     }

@@ -34,12 +34,19 @@ uint8_t *naive_visible(Place place)
 
 bool naive_write_reaches(Place place, uint8_t **ret_bytes)
 {
-    *ret_bytes = place.range->bytes + (size_t)place.page * PAGE;
-    if (place.range->kind == PGM_RANGE_ROM) {
-        *ret_bytes = place.range->shadow + (size_t)place.page * PAGE;
-        return writes_ram(place);
+    *ret_bytes = NULL;
+    if (place.range->kind == PGM_RANGE_MMIO) {
+        return false;
     }
-    return place.range->kind != PGM_RANGE_MMIO;
+    if (place.range->kind == PGM_RANGE_ROM) {
+        if (!writes_ram(place)) {
+            return false;
+        }
+        *ret_bytes = place.range->shadow + (size_t)place.page * PAGE;
+        return true;
+    }
+    *ret_bytes = place.range->bytes + (size_t)place.page * PAGE;
+    return true;
 }
 
 static MemStatus take_page(Naive *m, bool *there)

@@ -373,6 +373,15 @@ static int op_mmio2_new(Naive *m)
 {
     unsigned n = 1 + below(12);
     NaiveRange *twin = one_in(20) ? pick_range(m, PGM_RANGE_MMIO2) : NULL;
+    unsigned n_there = 0;
+
+    /* Each takes whole chunks of a small arena. */
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        n_there += m->ranges[i].live && m->ranges[i].kind == PGM_RANGE_MMIO2;
+    }
+    if (n_there == 4) {
+        return OP_SKIPPED;
+    }
     NaiveRange *fb = naive_range_new(m, PGM_RANGE_MMIO2, n);
     g_autoptr(GError) error = NULL;
 
