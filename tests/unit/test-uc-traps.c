@@ -1,3 +1,16 @@
+/*
+ * What Unicorn makes easy to get wrong (emu/uc_core.h): guests that check themselves, each run in
+ * every way a guest can be run. All ways must see the same.
+ *
+ * Rules that were broken on purpose, and the guest that noticed: caught stores to code not stepped
+ * (smc), exception record kept (ring3), changed code not dropped (paging), PUSHF shows our TF
+ * (ring3), DR6.BS leaks (rep), no flush after a caught access (mmio), REP's last pass charged or
+ * its count stale (rep), nothing taken back at a stop (rep), no interrupt shadow or one that lasts
+ * (shadow), ring 3 without its descriptor tables (ring3), CR2 of pages only (ring3), fetches ahead
+ * of execution taken for faults (paging). In test-uc-stops: stops from callbacks, remaps without
+ * leaving chained blocks, A20 without a flush, CS base at reset. Not noticed: X granted by fetches
+ * alone. Not tested: segment limits and the I/O bitmap, which the engine ignores.
+ */
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What Unicorn makes easy to get wrong (emu/uc_core.h): guests that check themselves, each run in
