@@ -54,6 +54,10 @@ static MemStatus device_write(void *user, uint64_t offset, unsigned size, uint64
 
         dev->registers[offset + i] = (uint8_t)(value >> 8 * digit);
     }
+    if (dev->dies && offset == 0) {
+        pgm_mmio_free(dev->mmio);
+        return MEM_OK;
+    }
     if (dev->wanders && offset == 0) {
         GPhys now = pgm_mmio_address(dev->mmio);
 

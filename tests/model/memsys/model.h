@@ -55,6 +55,8 @@ uint64_t pick_address(Naive *m);
 uint64_t pick_page(void);                            /* a page of the windows, mostly */
 NaiveRange *pick_range(Naive *m, PgmRangeKind kind); /* NULL: there is none */
 
+/* Writes one byte, an operation within an operation. */
+int touch(Naive *m, uint64_t gpa);
 /* A byte to each page of a range of RAM or ROM. */
 int flood(Naive *m, NaiveRange *range);
 /* Reads and writes of the ROM reach its RAM from now on; no-op if it has none. */

@@ -127,6 +127,10 @@ static MemStatus device_piece(Naive *m, NaiveRange *dev, uint64_t offset, uint8_
                 buf[at - offset] = dev->bytes[at];
             }
         }
+        if (is_write && dev->dies && base == 0) {
+            naive_range_free(dev); /* nobody is left to take the rest */
+            return MEM_OK;
+        }
         if (is_write && dev->wanders && base == 0) {
             uint64_t to = dev->start == dev->homes[0] ? dev->homes[1] : dev->homes[0];
 

@@ -79,9 +79,9 @@ typedef struct NaiveRange {
     struct NaiveRange *alias[MAX_PAGES]; /* MMIO: the device memory shown instead */
     unsigned alias_page[MAX_PAGES];
     PgmMmioOps ops;
-    bool refuses, wanders;
-    uint64_t homes[2];  /* of a device that wanders */
-    uint8_t *registers; /* of the real device */
+    bool refuses, wanders, dies; /* the last two when offset 0 is written */
+    uint64_t homes[2];           /* of a device that wanders */
+    uint8_t *registers;          /* of the real device */
     PgmMmio *mmio;
     PgmMmio2 *mmio2;
 } NaiveRange;

@@ -229,24 +229,29 @@ static int op_copy(Naive *m)
     return agree(m, real, naive_copy(m, to, from, len, origin));
 }
 
-/* One byte to each page of a range: takes pages until there are none. */
+int touch(Naive *m, uint64_t gpa)
+{
+    real_begins(m);
+    MemStatus real = pgm_write_u8(m->pgm, gpa, 0x77);
+
+    real_ended(m);
+    int result = agree(m, real, naive_bus_write(m, gpa, 1, 0x77, MEM_ORIGIN_DEVICE));
+
+    naive_nothing_left(m);
+    return result;
+}
+
 int flood(Naive *m, NaiveRange *range)
 {
     int result = MEM_OK;
 
     for (unsigned page = 0; page < range->n_pages; page++) {
-        uint64_t gpa = range->start + (uint64_t)page * PAGE + 5;
-
-        real_begins(m);
-        MemStatus real = pgm_write_u8(m->pgm, gpa, 0x77);
-
-        real_ended(m);
-        result = agree(m, real, naive_bus_write(m, gpa, 1, 0x77, MEM_ORIGIN_DEVICE));
-        naive_nothing_left(m);
+        result = touch(m, range->start + (uint64_t)page * PAGE + 5);
     }
     return result;
 }
 
+/* Takes pages until there are none. */
 static int op_flood(Naive *m)
 {
     NaiveRange *range = pick_range(m, one_in(3) ? PGM_RANGE_RAM : PGM_RANGE_ROM);

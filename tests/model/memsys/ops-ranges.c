@@ -83,6 +83,9 @@ static int op_rom_register(Naive *m)
     uint64_t len = one_in(40) ? bad_len() : (uint64_t)n * PAGE;
 
     image_len = (unsigned)MIN(image_len, len);
+    if (one_in(3)) {
+        (void)touch(m, start); /* so that a page is beneath */
+    }
     script(m, "ROM of %#" PRIx64 " bytes at %#" PRIx64 " shadowed %d image %u", len, start,
            shadowed, image_len);
     random_bytes(rom->bytes, image_len);
@@ -229,6 +232,7 @@ static int op_mmio_new(Naive *m)
     dev->ops.big_endian = one_in(3);
     dev->refuses = one_in(8);
     dev->wanders = !dev->refuses && one_in(5);
+    dev->dies = !dev->refuses && one_in(8);
     dev->homes[0] = pick_page();
     dev->homes[1] = pick_page();
     random_bytes(dev->bytes, (size_t)n * PAGE);
