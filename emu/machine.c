@@ -263,6 +263,7 @@ void emu_machine_reset(EmuMachine *machine)
     machine->pending_due = false;
     machine->core.ports_silent = false;
     machine->init_pending = false;
+    machine->has_kept = false;
     machine->halted = false;
     pgm_reset(machine->pgm);
     pgm_cpu_set_a20(machine->core.cpu, true);

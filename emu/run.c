@@ -94,10 +94,16 @@ static EmuStop deliver(EmuMachine *machine, const X86Event *event)
     if (event->vector == 14 && event->kind == X86_EVENT_EXCEPTION) {
         state.cr2 = core->fault_address;
     }
-    emu_trace_exception(machine, event, &state);
+    if (!machine->has_kept) {
+        emu_trace_exception(machine, event, &state);
+    }
+    machine->has_kept = false;
 
     X86DeliverResult result = x86_deliver_with_escalation(&state, core->cpu, event, &out);
 
+    if (result != X86_DELIVER_OK && state.cr2 != old.cr2) {
+        uc_core_set_reg(core, UC_X86_REG_CR2, state.cr2); /* for reports */
+    }
     switch (result) {
     case X86_DELIVER_OK:
         break;
@@ -105,6 +111,8 @@ static EmuStop deliver(EmuMachine *machine, const X86Event *event)
         return failure(machine, make_stop(EMU_STOP_TRIPLE_FAULT, uc_core_linear_pc(core),
                                           out.text != NULL ? out.text : "triple fault"));
     case X86_DELIVER_NO_MEMORY:
+        machine->has_kept = true;
+        machine->kept = *event;
         return make_stop(EMU_STOP_NO_MEMORY, 0, "out of memory: no page for an interrupt frame");
     case X86_DELIVER_FAULT:
     case X86_DELIVER_NOT_SUPPORTED:
@@ -171,6 +179,7 @@ static EmuStop take_pending(EmuMachine *machine)
     machine->core.ports_silent = false;
     if (machine->init_pending) {
         machine->init_pending = false;
+        machine->has_kept = false;
         machine->halted = false;
         uc_core_reset(&machine->core);
         stop.reason = EMU_STOP_NONE;
@@ -348,8 +357,14 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
     UcCore *core = &machine->core;
     bool shadow = false;
 
+    if (machine->has_kept) {
+        X86Event kept = machine->kept;
+
+        return deliver(machine, &kept);
+    }
     if (machine->intr_visible && (uc_core_reg(core, UC_X86_REG_EFLAGS) & EFLAGS_IF) != 0) {
-        shadow = !machine->halted && core->clock->bytes != machine->shadow_end && in_shadow(machine);
+        shadow =
+            !machine->halted && core->clock->bytes != machine->shadow_end && in_shadow(machine);
         if (!shadow) {
             return deliver_interrupt(machine);
         }
@@ -362,11 +377,14 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
 
     UcExit why;
     bool loads_ss = shadow && loads_stack_segment(core);
+    uint64_t before = core->clock->bytes;
 
     if (shadow || n_steps != NULL || *must_step) {
         why = step_once(core);
-        *must_step = core->clock->bytes < core->stop_at && *must_step && why == UC_EXIT_STEPPED;
-        if (shadow && !loads_ss) {
+        /* To the deadline or to where the guest jumps: from there a block may fit again. */
+        *must_step = *must_step && why == UC_EXIT_STEPPED && !core->jumped &&
+                     core->clock->bytes < core->stop_at;
+        if (shadow && !loads_ss && core->clock->bytes != before) {
             machine->shadow_end = core->clock->bytes;
         }
         if (n_steps != NULL && why != UC_EXIT_BREAKPOINT) {

@@ -171,6 +171,7 @@ void uc_core_reset(UcCore *core)
     core->block_len = 0;
     uc_core_forget_loops(core);
     core->breakpoint_skip = UINT64_MAX;
+    core->text = NULL;
     uc_core_attention_clear(core, UC_ATTN_SYSENTER);
     uc_core_flush_tlb(core);
 }
@@ -406,7 +407,9 @@ UcExit uc_core_step(UcCore *core)
     core->block_len = 0;
     start(core);
     core->stepping = false;
-    core->jumped = uc_core_linear_pc(core) != core->block_address + core->block_len;
+    /* Nothing executed, nothing jumped: a refused step has no block left. */
+    core->jumped =
+        core->block_len != 0 && uc_core_linear_pc(core) != core->block_address + core->block_len;
     /* The next free block must not look like one that follows inside this. */
     core->block_len = 0;
 

@@ -81,8 +81,11 @@ static bool is_empty_rep_pass(UcCore *core, uint64_t address, uint32_t size)
     uint64_t end = core->block_address + core->block_len;
 
     if (address + size < end) {
-        /* The engine threw the running block away and starts again at the store that changed it. */
+        /* The engine threw the running block away and starts again at the store that changed it: no
+         * jump led here. (A jump into the middle of one of the block's own instructions looks the
+         * same and is taken for that.) */
         core->clock->bytes -= end - address;
+        core->block_len -= end - address;
         return false;
     }
     if (address + size > end) {
@@ -196,8 +199,9 @@ static G_NO_INLINE void on_unusual_block(UcCore *core, uint64_t address, uint32_
 }
 
 /*
- * Announces a block before it runs. Every block of the guest comes here, so the usual cases are told by few
- * comparisons: a block behind or before the last one, or a known loop to itself, with room up to fast_limit.
+ * Announces a block before it runs. Every block of the guest comes here, so the usual cases are
+ * told by few comparisons: a block behind or before the last one, or a known loop to itself, with
+ * room up to fast_limit.
  */
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
@@ -230,6 +234,7 @@ void uc_core_uncharge(UcCore *core)
 {
     core->clock->bytes = exact_bytes(core);
     core->block_len = 0;
+    core->jumped = false; /* the boundary inside the block, not the one it began at */
 }
 
 static void on_exception(uc_engine *uc, uint32_t vector, void *user)
@@ -361,7 +366,9 @@ static void on_deadline(void *user)
     uint64_t bytes = deadline > core->clock->skipped ? deadline - core->clock->skipped : 0;
 
     core->stop_at = MIN(core->stop_at, bytes);
-    core->fast_limit = MIN(core->fast_limit, core->stop_at);
+    /* The next block looks around. Not lowered from what it is: attention may come from a thread
+     * just now. */
+    __atomic_store_n(&core->fast_limit, 0, __ATOMIC_SEQ_CST);
 }
 
 bool uc_core_add_hooks(UcCore *core, GError **error)
