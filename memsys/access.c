@@ -274,12 +274,27 @@ static void store_le(uint8_t *bytes, unsigned size, uint64_t value)
     copy_bytes(bytes, (const uint8_t *)&value, size);
 }
 
+/* By size, not through a zeroed word: a wide load of what narrow stores made would wait for them,
+ * and accesses that miss the caches would no longer overlap. */
 static uint64_t load_le(const uint8_t *bytes, unsigned size)
 {
+    uint16_t value16;
+    uint32_t value32;
     uint64_t value = 0;
 
-    copy_bytes((uint8_t *)&value, bytes, size);
-    return GUINT64_FROM_LE(value);
+    switch (size) {
+    case 1:
+        return bytes[0];
+    case 2:
+        memcpy(&value16, bytes, sizeof(value16));
+        return GUINT16_FROM_LE(value16);
+    case 4:
+        memcpy(&value32, bytes, sizeof(value32));
+        return GUINT32_FROM_LE(value32);
+    default:
+        memcpy(&value, bytes, size);
+        return GUINT64_FROM_LE(value);
+    }
 }
 
 static uint64_t all_ones(unsigned size)
@@ -380,9 +395,9 @@ static bool quick_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemS
     return true;
 }
 
-MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uint64_t *ret_value)
+static G_NO_INLINE MemStatus slow_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin,
+                                       uint64_t *ret_value)
 {
-    g_assert(size >= 1 && size <= 8);
     PgmWatchHit hit = {
         .gpa = gpa, .len = size, .access = MEM_ACCESS_READ, .origin = origin, .before = true
     };
@@ -407,9 +422,9 @@ MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uin
     return status;
 }
 
-MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemOrigin origin)
+static G_NO_INLINE MemStatus slow_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value,
+                                        MemOrigin origin)
 {
-    g_assert(size >= 1 && size <= 8);
     PgmWatchHit hit = { .gpa = gpa,
                         .len = size,
                         .value = value & all_ones(size),
@@ -434,4 +449,34 @@ MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemO
     }
     fill_after(pgm, gpa);
     return status;
+}
+
+MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uint64_t *ret_value)
+{
+    g_assert(size >= 1 && size <= 8);
+    const uint8_t *host = NULL;
+
+    if (page_offset(gpa) + size <= MEM_PAGE_SIZE) {
+        host = pgm_tlb_fill_ram(pgm, gpa, MEM_ACCESS_READ);
+    }
+    if (!host) {
+        return slow_read(pgm, gpa, size, origin, ret_value);
+    }
+    *ret_value = load_le(host, size);
+    return MEM_OK;
+}
+
+MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemOrigin origin)
+{
+    g_assert(size >= 1 && size <= 8);
+    uint8_t *host = NULL;
+
+    if (page_offset(gpa) + size <= MEM_PAGE_SIZE) {
+        host = pgm_tlb_fill_ram(pgm, gpa, MEM_ACCESS_WRITE);
+    }
+    if (!host) {
+        return slow_write(pgm, gpa, size, value, origin);
+    }
+    store_le(host, size, value);
+    return MEM_OK;
 }

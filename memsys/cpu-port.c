@@ -134,6 +134,30 @@ static MemStatus prepare_store(const PgmPlace *place)
     return pgm_page_make_writable(place->range, place->index, which);
 }
 
+/*
+ * The answer most fills get: data in RAM that was answered about before, so that it is marked seen,
+ * and whose state need not change.
+ */
+static bool fill_plain_ram(Pgm *pgm, GPhys gpa, MemAccess access, PgmFill *fill)
+{
+    const PgmPage *page = pgm_plain_ram(pgm, gpa);
+
+    if (!page || (*page & PGM_PAGE_SEEN_BIT) == 0 || access == MEM_ACCESS_EXEC) {
+        return false;
+    }
+    PageId id = pgm_page_id(*page);
+    bool writable = pgm_page_state(*page) == PGM_PAGE_ALLOCATED;
+
+    if ((access == MEM_ACCESS_WRITE && !writable) || pgm_id_executed(pgm, id)) {
+        return false;
+    }
+    *fill = (PgmFill) { .kind = PGM_FILL_DIRECT,
+                        .perms = MEM_ACCESS_READ | (writable ? MEM_ACCESS_WRITE : 0u),
+                        .id = id,
+                        .gpa = gpa };
+    return true;
+}
+
 void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
 {
     Pgm *pgm = cpu->pgm;
@@ -142,9 +166,12 @@ void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
 
     gpa = pgm_cpu_mask(cpu, gpa) & MEM_PAGE_MASK;
     pgm->stats.cpu_fills++;
+    pgm->cpu_may_hold = true;
+    if (fill_plain_ram(pgm, gpa, access, ret_fill)) {
+        return;
+    }
     *ret_fill =
         (PgmFill) { .gpa = gpa, .exec_watched = pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_EXEC) };
-    pgm->cpu_may_hold = true;
     unsigned by_watch = caught_by_watch(pgm, gpa);
 
     if (!pgm_place_lookup(pgm, gpa, &place)) {

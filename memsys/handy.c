@@ -28,6 +28,18 @@ void pgm_handy_report(Pgm *pgm)
     handy->n_used = 0;
 }
 
+/* GMM hands pages out upwards and the stock is taken from its end: neighbours in the guest shall be
+ * neighbours on the host, so that bulk access finds long runs. */
+static void reverse(GmmHandyPage *pages, unsigned n)
+{
+    for (unsigned i = 0; i < n / 2; i++) {
+        GmmHandyPage page = pages[i];
+
+        pages[i] = pages[n - 1 - i];
+        pages[n - 1 - i] = page;
+    }
+}
+
 /* All that is missing, or as much as GMM will give. */
 static void refill(Pgm *pgm)
 {
@@ -37,6 +49,7 @@ static void refill(Pgm *pgm)
     pgm_handy_report(pgm);
     for (unsigned want = MM_HANDY_PAGES - handy->n; want > 0; want /= 2) {
         if (gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_BASE, want, &handy->pages[handy->n]) == MEM_OK) {
+            reverse(&handy->pages[handy->n], want);
             handy->n += want;
             pgm->stats.handy_refills++;
             return;

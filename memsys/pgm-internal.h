@@ -99,6 +99,28 @@ static inline uint8_t *pgm_host(const Pgm *pgm, PageId id)
     return pgm->arena + ((uint64_t)id << MEM_PAGE_SHIFT);
 }
 
+/*
+ * The record of @gpa if plain RAM answers there, as most do: the span cache knows it, no handler on
+ * the page, no watch anywhere. %NULL says nothing; look properly then. The few instructions matter:
+ * misses that follow each other overlap only as far as the host's processor looks ahead.
+ */
+static inline const PgmPage *pgm_plain_ram(Pgm *pgm, GPhys gpa)
+{
+    const PgmSpan *span = pgm_span_cache_slot(&pgm->spans, gpa);
+
+    if (!span->range || gpa - span->first > span->last - span->first ||
+        span->range->kind != PGM_RANGE_RAM || pgm->watches) {
+        return NULL;
+    }
+    const PgmPage *page = &span->range->pages[(gpa - span->range->start) >> MEM_PAGE_SHIFT];
+
+    if (pgm_page_handler(*page) != PGM_HANDLER_NONE) {
+        return NULL;
+    }
+    pgm->stats.range_cache_hits++;
+    return page;
+}
+
 /* ---- page-state.c */
 
 /* Which record of a place: what the range shows, or the RAM behind a shadowed ROM page. */
@@ -205,6 +227,10 @@ void pgm_view(const PgmPlace *place, PgmView *ret_view);
 
 /* In tlb.c: caches what the view permits. */
 void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place, const PgmView *view);
+
+/* In tlb.c: the same for plain RAM alone. Returns: the byte on the host if @need (a MemAccess) is a
+ * plain host access there, else NULL with nothing cached. */
+uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need);
 
 /* ROM: the record that reads see, and whether writes reach one. */
 PgmRecord pgm_rom_read_record(const PgmRange *range, uint64_t index);

@@ -101,6 +101,12 @@ typedef struct PgmSpanTable {
     PgmSpan cache[PGM_RANGE_CACHE_SLOTS]; /* by 512 KiB of address; an empty slot has no range */
 } PgmSpanTable;
 
+/* The one cache slot that may know @gpa. */
+static inline PgmSpan *pgm_span_cache_slot(PgmSpanTable *table, GPhys gpa)
+{
+    return &table->cache[(gpa >> PGM_RANGE_CACHE_SHIFT) & (PGM_RANGE_CACHE_SLOTS - 1)];
+}
+
 static inline PgmMmio *pgm_mmio_of(PgmRange *range)
 {
     g_assert(range->kind == PGM_RANGE_MMIO);

@@ -166,8 +166,7 @@ const PgmSpan *pgm_span_at_or_above(const Pgm *pgm, GPhys gpa)
 
 const PgmSpan *pgm_span_lookup(Pgm *pgm, GPhys gpa)
 {
-    unsigned slot_index = (gpa >> PGM_RANGE_CACHE_SHIFT) & (PGM_RANGE_CACHE_SLOTS - 1);
-    PgmSpan *slot = &pgm->spans.cache[slot_index];
+    PgmSpan *slot = pgm_span_cache_slot(&pgm->spans, gpa);
 
     if (slot->range && gpa - slot->first <= slot->last - slot->first) {
         pgm->stats.range_cache_hits++;

@@ -61,3 +61,28 @@ void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place, const PgmView *view)
     slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, view->read_id) - place->gpa;
     pgm->stats.tlb_fills++;
 }
+
+uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need)
+{
+    const PgmPage *page = pgm_plain_ram(pgm, gpa);
+
+    if (!page) {
+        return NULL;
+    }
+    PageId id = pgm_page_id(*page);
+    uint64_t perms = MEM_ACCESS_READ;
+
+    if (pgm_page_state(*page) == PGM_PAGE_ALLOCATED && !pgm_id_executed(pgm, id)) {
+        perms |= MEM_ACCESS_WRITE;
+    }
+    if ((perms & need) == 0) {
+        return NULL;
+    }
+    PgmTlbSlot *slot = &pgm->tlb.slots[(gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
+    GPhys start = gpa & MEM_PAGE_MASK;
+
+    slot->tag = start | perms;
+    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, id) - start;
+    pgm->stats.tlb_fills++;
+    return (uint8_t *)(uintptr_t)(gpa + slot->addend);
+}
