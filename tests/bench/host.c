@@ -41,7 +41,7 @@ void bench_resident(const void *start, uint64_t len, uint64_t *ret_all, uint64_t
 
         if (sscanf(line, "%" SCNx64 "-%" SCNx64, &low, &high) == 2) {
             within = low >= first && low - first < len;
-        } else if (sscanf(line, "Rss: %" SCNu64, &kib) == 1) {
+        } else if (sscanf(line, "Anonymous: %" SCNu64, &kib) == 1) {
             *ret_all += kib * 1024;
             *ret_within += within ? kib * 1024 : 0;
         }
