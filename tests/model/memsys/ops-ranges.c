@@ -19,8 +19,9 @@ static uint64_t pick_place(Naive *m)
     if (one_in(60)) { /* the last pages of all; nothing is ever registered there */
         return UINT64_MAX - PAGE + 1;
     }
-    (void)m;
-    return pick_page();
+    NaiveRange *ram = one_in(16) ? pick_range(m, PGM_RANGE_RAM) : NULL;
+
+    return ram != NULL ? ram->start : pick_page();
 }
 
 /* A length no call accepts, now and then. */
