@@ -2,6 +2,8 @@
 /*
  * Bytes on their way to stdout or a file; see output.h.
  */
+#define _GNU_SOURCE /* fopencookie() */
+
 #include "output.h"
 
 #include "signals.h"
@@ -38,7 +40,7 @@ void fe_output_free(FeOutput *output)
         return;
     }
     fe_output_flush(output);
-    if (output->fd != STDOUT_FILENO) {
+    if (output->fd != STDOUT_FILENO && output->fd != STDERR_FILENO) {
         close(output->fd);
     }
     g_free(output->name);
@@ -97,6 +99,17 @@ void fe_output_sink(void *user, const uint8_t *bytes, size_t len)
     if (line_ends) {
         fe_output_flush(output);
     }
+}
+
+static ssize_t write_stream(void *cookie, const char *bytes, size_t len)
+{
+    fe_output_sink(cookie, (const uint8_t *)bytes, len);
+    return (ssize_t)len; /* what failed is remembered there */
+}
+
+FILE *fe_output_open_stream(FeOutput *output)
+{
+    return fopencookie(output, "w", (cookie_io_functions_t) { .write = write_stream });
 }
 
 bool fe_output_is_mid_line(const FeOutput *output)

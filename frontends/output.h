@@ -12,12 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct FeOutput FeOutput;
 
 /**
  * fe_output_new:
- * @fd: closed with the output unless it is stdout
+ * @fd: closed with the output unless it is stdout or stderr
  * @name: copied; for messages
  */
 FeOutput *fe_output_new(int fd, const char *name);
@@ -29,6 +30,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeOutput, fe_output_free)
 /* An EmuConsoleSink with the output as @user. */
 void fe_output_sink(void *output, const uint8_t *bytes, size_t len);
 void fe_output_flush(FeOutput *output);
+
+/* Returns: (transfer full) (nullable): a stream into it. stdio alone would drop what a signal
+ * interrupts. Closed before the output is freed. */
+FILE *fe_output_open_stream(FeOutput *output);
 
 /* Whether what went by so far ends in the middle of a line. */
 bool fe_output_is_mid_line(const FeOutput *output);

@@ -15,6 +15,7 @@
 #include "summary.h"
 #include "terminal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +32,8 @@ typedef struct Run {
     FeOutput *consoles[2];
     GPtrArray *dumps; /* of FeOutput, in the order of options->dumps */
     FeOutput *stats;
-    FILE *trace; /* stderr or ours to close */
+    FeOutput *trace_output;
+    FILE *trace; /* into trace_output */
 } Run;
 
 static FeOutput *open_output(Run *run, const char *option, const char *path, GError **error)
@@ -65,14 +67,19 @@ static bool open_trace(Run *run, GError **error)
     if (options->trace_classes == 0) {
         return true;
     }
-    run->trace = stderr;
-    if (options->trace_path != NULL) {
-        int fd = fe_files_open_output(run->files, "--trace", options->trace_path, error);
-
-        run->trace = fd >= 0 ? fdopen(fd, "w") : NULL;
-        if (run->trace == NULL) {
-            return false;
-        }
+    run->trace_output = options->trace_path != NULL
+                            ? open_output(run, "--trace", options->trace_path, error)
+                            : fe_output_new(STDERR_FILENO, "stderr");
+    if (run->trace_output == NULL) {
+        return false;
+    }
+    run->trace = fe_output_open_stream(run->trace_output);
+    if (run->trace == NULL) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_FILE, "--trace: %s", g_strerror(errno));
+        return false;
+    }
+    if (options->trace_path == NULL) {
+        setvbuf(run->trace, NULL, _IOLBF, 0); /* in order with what else is said there */
     }
     emu_machine_set_trace(run->guest->machine, options->trace_classes, run->trace);
     return true;
@@ -160,15 +167,10 @@ static void write_stats(Run *run, FeOutcome *outcome, const FeCounters *counters
 static void close_trace(Run *run, FeOutcome *outcome)
 {
     emu_machine_set_trace(run->guest->machine, 0, NULL);
-    if (run->trace == NULL || run->trace == stderr) {
-        return;
-    }
-
-    bool failed = fflush(run->trace) != 0 || ferror(run->trace);
-
-    if (failed) {
-        fe_say("--trace: cannot write all of %s", run->options->trace_path);
-        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
+    if (run->trace != NULL) {
+        fflush(run->trace);
+        fe_output_flush(run->trace_output);
+        note_trouble(outcome, "--trace", run->trace_output);
     }
 }
 
@@ -268,9 +270,10 @@ static void clear(Run *run)
     fe_output_free(run->consoles[OUT_DEBUGCON]);
     g_clear_pointer(&run->dumps, g_ptr_array_unref);
     fe_output_free(run->stats);
-    if (run->trace != NULL && run->trace != stderr) {
+    if (run->trace != NULL) {
         fclose(run->trace);
     }
+    fe_output_free(run->trace_output);
     fe_files_free(run->files);
     fe_run_options_free(run->options);
 }
