@@ -177,7 +177,7 @@ START_TEST(code_that_changes_and_memory_that_moves)
                          MEM_OK);
         n_stops++;
     }
-    expect_end(stop, "78 checks\n");
+    expect_end(stop, "110 checks\n");
     ck_assert_uint_eq(n_stops, 5);
     pgm_mmio2_free(helper.mmio2);
     pgm_mmio_free(helper.mmio);

@@ -21,6 +21,7 @@
 #define MMIO2_FIRST 0x2000000u
 #define MMIO2_SECOND 0x2800000u
 #define CODE_PAGE 0x600000u
+#define FRESH_PAGES 0x640000u /* never run before */
 #define SHADOW 0xc8000u
 #define HOST_BRIDGE 0
 
@@ -151,6 +152,26 @@ static void through_an_alias(void)
         }
     }
     CHECK(true);
+    paging_off();
+}
+
+/* Written through one address, then run at another: the first address's right to write is older
+ * than the code. */
+static void through_an_alias_of_a_fresh_page(void)
+{
+    paging_on();
+    for (uint32_t i = 0; i < 16; i++) {
+        uint32_t writer = WINDOW + 0x2000, reader = WINDOW + 0x3000;
+
+        table[2] = (FRESH_PAGES + i * 0x1000) | 3;
+        table[3] = table[2];
+        flush_page((const void *)writer);
+        flush_page((const void *)reader);
+        put_answer(writer + 0x40, i);
+        CHECK_EQ(((Func)(reader + 0x40))(), i);
+        put_answer(writer + 0x40, i + 100);
+        CHECK_EQ(((Func)(reader + 0x40))(), i + 100);
+    }
     paging_off();
 }
 
@@ -426,6 +447,7 @@ void guest_main(void)
     in_the_same_page();
     by_string_move();
     through_an_alias();
+    through_an_alias_of_a_fresh_page();
     another_page_at_the_same_address();
     wrap_at_4_gib();
     by_a_device();
