@@ -41,7 +41,6 @@ struct EmuMachine {
     /* A stop that a device asked for: the machine runs on, deaf and mute, until its time has come.
      */
     EmuStop pending;
-    uint64_t pending_ns; /* when it was asked for */
     bool pending_due;
 
     /* clock->bytes where a shadow ended: a jump back behind its STI (STI, JMP to itself) is in none. */

@@ -150,7 +150,6 @@ void emu_machine_ask_stop(EmuMachine *machine, EmuStopReason reason, uint32_t co
     }
     machine->pending = (EmuStop) { .reason = reason, .code = code };
     g_strlcpy(machine->pending.text, text, sizeof(machine->pending.text));
-    machine->pending_ns = emu_clock_now(machine->clock);
     if (machine->clock->in_guest) {
         machine->core.ports_silent = reason != EMU_STOP_REQUEST;
         uc_core_attention(&machine->core, UC_ATTN_SOFT);
