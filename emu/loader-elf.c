@@ -13,7 +13,11 @@
 #include <string.h>
 
 #define MAX_SEGMENTS 256
+/* Of a whole file. Names may lie inside each other, so that a small file could make many bytes of
+ * them. */
 #define MAX_SYMBOLS (1u << 20)
+#define MAX_SYMBOL_NAME 4096
+#define MAX_SYMBOL_BYTES (UINT64_C(256) << 20)
 
 bool emu_is_elf(GBytes *file)
 {
@@ -151,9 +155,28 @@ static bool each_segment(const ElfImage *image, EmuMachine *machine, bool load, 
     return n > 0 || bad(image, error, "has nothing to load");
 }
 
+/* Keeps the symbol if it names a place in the program and there is room for it. */
+static void add_symbol(const ElfImage *image, const GElf_Sym *symbol, size_t strings,
+                       EmuSymbols *symbols, uint64_t *n_bytes)
+{
+    if (symbol->st_shndx == SHN_UNDEF || GELF_ST_TYPE(symbol->st_info) > STT_FUNC) {
+        return;
+    }
+    const char *name = elf_strptr(image->elf, strings, symbol->st_name);
+    size_t len = name != NULL ? strnlen(name, MAX_SYMBOL_NAME) : 0;
+
+    if (len == 0 || len == MAX_SYMBOL_NAME || len > MAX_SYMBOL_BYTES - *n_bytes ||
+        emu_symbols_count(symbols) == MAX_SYMBOLS) {
+        return;
+    }
+    *n_bytes += len;
+    emu_symbols_add(symbols, name, symbol->st_value, symbol->st_size);
+}
+
 static void read_symbols(const ElfImage *image, EmuSymbols *symbols)
 {
     Elf_Scn *section = NULL;
+    uint64_t n_bytes = 0;
 
     while ((section = elf_nextscn(image->elf, section)) != NULL) {
         GElf_Shdr header;
@@ -168,14 +191,8 @@ static void read_symbols(const ElfImage *image, EmuSymbols *symbols)
         for (uint64_t i = 0; i < n; i++) {
             GElf_Sym symbol;
 
-            if (gelf_getsym(data, (int)i, &symbol) == NULL || symbol.st_shndx == SHN_UNDEF ||
-                GELF_ST_TYPE(symbol.st_info) > STT_FUNC) {
-                continue;
-            }
-            const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
-
-            if (name != NULL && name[0] != '\0') {
-                emu_symbols_add(symbols, name, symbol.st_value, symbol.st_size);
+            if (gelf_getsym(data, (int)i, &symbol) != NULL) {
+                add_symbol(image, &symbol, header.sh_link, symbols, &n_bytes);
             }
         }
     }
