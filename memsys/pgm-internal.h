@@ -24,8 +24,10 @@
 
 #define PGM_TLB_SLOTS_DEFAULT 1024
 #define PGM_TLB_SLOTS_MAX 65536
-#define PGM_HANDY_REFILL_SOON 32 /* pgm_ensure_handy() refills at or below */
-#define PGM_HANDY_REFILL_NOW 8   /* a write refills at or below */
+#define PGM_TLB_SLOTS_LARGE 262144 /* 1 GiB of guest memory; the table is 4 MiB, where touched */
+#define PGM_TLB_GROW_MISSES 65536  /* since the last flush: then the large table pays */
+#define PGM_HANDY_REFILL_SOON 32   /* pgm_ensure_handy() refills at or below */
+#define PGM_HANDY_REFILL_NOW 8     /* a write refills at or below */
 #define PGM_FREE_BATCH 128
 #define PGM_TELL_EACH_MAX 8 /* more changed pages than this: one invalidate_all */
 
@@ -54,6 +56,11 @@ typedef struct PgmWatchTable PgmWatchTable;
  */
 struct Pgm {
     PgmTlb tlb;
+    PgmTlbSlot *tlb_small; /* of tlb_small_slots; in use when tlb.slots is not tlb_large */
+    PgmTlbSlot *tlb_large; /* NULL until first wanted; zeros while not in use */
+    unsigned tlb_small_slots;
+    bool tlb_may_grow;
+    uint32_t tlb_misses; /* since the last flush */
     uint8_t *arena;
     Gmm *gmm;
     Mm mm;
@@ -202,7 +209,7 @@ void pgm_free_flush(Pgm *pgm);
 
 /* ---- tlb.c */
 
-bool pgm_tlb_init(Pgm *pgm, unsigned n_slots);
+bool pgm_tlb_init(Pgm *pgm, unsigned n_slots, bool may_grow);
 void pgm_tlb_clear(Pgm *pgm);
 void pgm_tlb_flush(Pgm *pgm);
 void pgm_tlb_flush_page(Pgm *pgm, GPhys gpa);

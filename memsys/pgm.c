@@ -42,7 +42,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->ranges = g_ptr_array_new();
     pgm->cpus = g_ptr_array_new();
     mm_init(&pgm->mm, gmm, pgm->name, config->policy);
-    if (!pgm_tlb_init(pgm, n_slots) || !executed_init(pgm)) {
+    if (!pgm_tlb_init(pgm, n_slots, config->tlb_slots == 0) || !executed_init(pgm)) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY, "no host memory for machine \"%s\"",
                     pgm->name);
         pgm_free(pgm);

@@ -58,7 +58,8 @@ typedef enum PgmHandlerState {
 typedef struct PgmConfig {
     const char *name;   /* copied; for messages; %NULL is "machine" */
     GmmPolicy policy;   /* reservations: overcommit by default */
-    unsigned tlb_slots; /* page-map TLB size, a power of two up to 65536; 0 takes 1024 */
+    unsigned tlb_slots; /* page-map TLB size, a power of two up to 65536; 0: 1024, and 262144 while
+                         * those do not suffice */
 } PgmConfig;
 
 /* Counted per page; memsys' checker recounts them. all = private + shared + zero + pure_mmio. */

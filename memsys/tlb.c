@@ -9,26 +9,79 @@
 
 #include <string.h>
 
-bool pgm_tlb_init(Pgm *pgm, unsigned n_slots)
+#define LARGE_BYTES (PGM_TLB_SLOTS_LARGE * sizeof(PgmTlbSlot))
+
+static void use_small(Pgm *pgm)
 {
-    n_slots = MAX(n_slots, 2);
-    pgm->tlb.slots = pgm->os->try_alloc0(n_slots * sizeof(PgmTlbSlot));
-    pgm->tlb.mask = n_slots - 1;
-    return pgm->tlb.slots != NULL;
+    pgm->tlb = (PgmTlb) { .slots = pgm->tlb_small, .mask = pgm->tlb_small_slots - 1 };
+}
+
+bool pgm_tlb_init(Pgm *pgm, unsigned n_slots, bool may_grow)
+{
+    pgm->tlb_small_slots = MAX(n_slots, 2);
+    pgm->tlb_small = pgm->os->try_alloc0(pgm->tlb_small_slots * sizeof(PgmTlbSlot));
+    pgm->tlb_may_grow = may_grow;
+    use_small(pgm);
+    return pgm->tlb_small != NULL;
 }
 
 void pgm_tlb_clear(Pgm *pgm)
 {
-    if (pgm->tlb.slots) {
-        pgm->os->free(pgm->tlb.slots);
+    if (pgm->tlb_small) {
+        pgm->os->free(pgm->tlb_small);
     }
+    if (pgm->tlb_large) {
+        pgm->os->unmap(pgm->tlb_large, LARGE_BYTES);
+    }
+    pgm->tlb_small = NULL;
+    pgm->tlb_large = NULL;
     pgm->tlb.slots = NULL;
 }
 
+/* A flush goes back to the small table: a machine that flushes often never pays for the large one.
+ */
 void pgm_tlb_flush(Pgm *pgm)
 {
-    memset(pgm->tlb.slots, 0, (pgm->tlb.mask + 1) * sizeof(PgmTlbSlot));
+    if (pgm->tlb.slots != pgm->tlb_small) {
+        if (!pgm->os->discard(pgm->tlb_large, LARGE_BYTES)) {
+            memset(pgm->tlb_large, 0, LARGE_BYTES);
+        }
+        use_small(pgm);
+    } else {
+        memset(pgm->tlb_small, 0, pgm->tlb_small_slots * sizeof(PgmTlbSlot));
+    }
+    pgm->tlb_misses = 0;
     pgm->stats.tlb_flushes++;
+}
+
+/*
+ * Random access over a gigabyte costs a third with the large table. Its memory comes with its use;
+ * where the host has none, the small one serves on.
+ */
+static void grow(Pgm *pgm)
+{
+    pgm->tlb_misses = 0;
+    if (!pgm->tlb_large) {
+        pgm->tlb_large = pgm->os->map_zeros(LARGE_BYTES);
+    }
+    if (!pgm->tlb_large) {
+        return;
+    }
+    memset(pgm->tlb_small, 0, pgm->tlb_small_slots * sizeof(PgmTlbSlot));
+    pgm->tlb = (PgmTlb) { .slots = pgm->tlb_large, .mask = PGM_TLB_SLOTS_LARGE - 1 };
+}
+
+static void set_slot(Pgm *pgm, GPhys start, uint64_t perms, PageId id)
+{
+    if (G_UNLIKELY(++pgm->tlb_misses > PGM_TLB_GROW_MISSES) && pgm->tlb_may_grow &&
+        pgm->tlb.slots == pgm->tlb_small) {
+        grow(pgm);
+    }
+    PgmTlbSlot *slot = &pgm->tlb.slots[(start >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
+
+    slot->tag = start | perms;
+    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, id) - start;
+    pgm->stats.tlb_fills++;
 }
 
 void pgm_tlb_flush_page(Pgm *pgm, GPhys gpa)
@@ -55,11 +108,7 @@ void pgm_tlb_fill(Pgm *pgm, const PgmPlace *place, const PgmView *view)
     if (perms == 0) {
         return;
     }
-    PgmTlbSlot *slot = &pgm->tlb.slots[(place->gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
-
-    slot->tag = place->gpa | perms;
-    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, view->read_id) - place->gpa;
-    pgm->stats.tlb_fills++;
+    set_slot(pgm, place->gpa, perms, view->read_id);
 }
 
 uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need)
@@ -78,11 +127,6 @@ uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need)
     if ((perms & need) == 0) {
         return NULL;
     }
-    PgmTlbSlot *slot = &pgm->tlb.slots[(gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
-    GPhys start = gpa & MEM_PAGE_MASK;
-
-    slot->tag = start | perms;
-    slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, id) - start;
-    pgm->stats.tlb_fills++;
-    return (uint8_t *)(uintptr_t)(gpa + slot->addend);
+    set_slot(pgm, gpa & MEM_PAGE_MASK, perms, id);
+    return pgm_host(pgm, id) + (gpa & ~MEM_PAGE_MASK);
 }

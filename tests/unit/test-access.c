@@ -534,6 +534,55 @@ START_TEST(the_smallest_tlb_is_right_too)
 }
 END_TEST
 
+/* Two pages that share a slot of the small table. */
+static void miss_often(GPhys a, GPhys b)
+{
+    for (unsigned i = 0; i <= PGM_TLB_GROW_MISSES / 2; i++) {
+        if (pgm_read_u32(pgm, a) != 1 || pgm_read_u32(pgm, b) != 2) {
+            ck_abort_msg("round %u", i);
+        }
+    }
+}
+
+START_TEST(the_tlb_grows_while_it_does_not_suffice)
+{
+    GPhys other = ABOVE + ((P - ABOVE) & (pgm->tlb.mask << MEM_PAGE_SHIFT));
+
+    ck_assert_int_eq(pgm_ram_register(pgm, ABOVE, 2 * HIGH_LEN + HIGH, "more", NULL), MEM_OK);
+    store(P, 1);
+    store(other, 2);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        ck_assert_uint_eq(pgm->tlb.mask, PGM_TLB_SLOTS_DEFAULT - 1);
+        miss_often(P, other);
+        ck_assert_uint_eq(pgm->tlb.mask, PGM_TLB_SLOTS_LARGE - 1);
+        (void)pgm_read_u32(pgm, P);
+        (void)pgm_read_u32(pgm, other);
+        ck_assert_uint_ne(slot_of(P).tag, 0);
+        ck_assert_uint_ne(slot_of(other).tag, 0);
+        ck_assert_uint_eq(pgm_verify(pgm, NULL), 0);
+
+        /* Changes of pages and of the map find entries in the large table too. */
+        ck_assert_int_eq(pgm_page_monitor_internal(pgm, P), MEM_OK);
+        ck_assert_uint_eq(slot_of(P).tag & MEM_ACCESS_WRITE, 0);
+        store(P, 1);
+        pgm_tlb_flush(pgm);
+    }
+}
+END_TEST
+
+START_TEST(a_tlb_of_a_chosen_size_keeps_it)
+{
+    PgmConfig config = { .tlb_slots = 2 };
+
+    pgm_teardown();
+    pgm_setup_with(&config);
+    store(P, 1);
+    store(P + 2 * PAGE, 2);
+    miss_often(P, P + 2 * PAGE);
+    ck_assert_uint_eq(pgm->tlb.mask, 1);
+}
+END_TEST
+
 START_TEST(statistics_start_again_but_page_counts_stay)
 {
     store(P, 1);
@@ -574,6 +623,8 @@ int main(void)
     tcase_add_test(tcase, tlb_hit_is_no_event);
     tcase_add_test(tcase, pages_that_share_a_slot_do_not_mix);
     tcase_add_test(tcase, the_smallest_tlb_is_right_too);
+    tcase_add_test(tcase, the_tlb_grows_while_it_does_not_suffice);
+    tcase_add_test(tcase, a_tlb_of_a_chosen_size_keeps_it);
     tcase_add_test(tcase, statistics_start_again_but_page_counts_stay);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
