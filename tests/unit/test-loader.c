@@ -288,6 +288,41 @@ START_TEST(elf_symbols_are_found_by_name_and_by_address)
 }
 END_TEST
 
+/* Names inside of names: 20000 symbols in 4 MiB of one string would be 40 GiB of copies. */
+START_TEST(names_inside_of_names_take_bounded_memory)
+{
+    const size_t string_len = 4u << 20;
+    const uint32_t n_symbols = 20000;
+    size_t symbols_at = sizeof(Elf32File) + string_len;
+    size_t len = symbols_at + n_symbols * sizeof(Elf32_Sym);
+    g_autofree uint8_t *file = g_malloc0(len);
+    Elf32File f;
+    GVirt entry = 0;
+    EmuSymbols *symbols = emu_symbols_new();
+
+    make_elf32(&f);
+    f.sections[1].sh_offset = sizeof(Elf32File);
+    f.sections[1].sh_size = (Elf32_Word)string_len;
+    f.sections[2].sh_offset = (Elf32_Off)symbols_at;
+    f.sections[2].sh_size = n_symbols * (Elf32_Word)sizeof(Elf32_Sym);
+    memcpy(file, &f, sizeof f);
+    memset(file + sizeof f + 1, 'a', string_len - 2);
+    for (uint32_t i = 0; i < n_symbols; i++) {
+        Elf32_Sym symbol = { .st_name = 1 + i, .st_value = i, .st_shndx = 3 };
+
+        if (i == n_symbols - 1) {
+            symbol.st_name = (Elf32_Word)string_len - 4; /* "aaa" */
+        }
+        memcpy(file + symbols_at + i * sizeof symbol, &symbol, sizeof symbol);
+    }
+    write_file(path, file, len);
+    ck_assert(emu_load_elf(machine, path, symbols, &entry, NULL));
+    ck_assert_uint_eq(emu_symbols_count(symbols), 1);
+    ck_assert(emu_symbols_lookup(symbols, "aaa", &entry));
+    emu_symbols_free(symbols);
+}
+END_TEST
+
 START_TEST(elf64_is_loaded_too)
 {
     struct {
@@ -876,6 +911,7 @@ int main(void)
     tcase_add_test(tc, a_huge_sparse_file_is_refused_without_being_read);
     tcase_add_test(tc, elf32_segments_go_to_their_physical_addresses);
     tcase_add_test(tc, elf_symbols_are_found_by_name_and_by_address);
+    tcase_add_test(tc, names_inside_of_names_take_bounded_memory);
     tcase_add_test(tc, elf64_is_loaded_too);
     tcase_add_loop_test(tc, bad_elf_files_are_refused_and_change_nothing, 0,
                         G_N_ELEMENTS(bad_elves));
