@@ -17,6 +17,8 @@
 #define VALUE 0xe8
 #define AT_ONCE 0xec
 #define MOVE_MMIO2 0xf0
+#define NOBODY 0x100 /* a port where nobody is */
+#define ROUNDS 20u
 #define MMIO ((volatile uint32_t *)0xd0000000u)
 #define MMIO2_FIRST 0x2000000u
 #define MMIO2_SECOND 0x2800000u
@@ -252,26 +254,28 @@ static void by_a_device(void)
 static void by_a_device_into_a_running_loop(void)
 {
     static const uint8_t loop[] = {
-        0x41,                         /* 0: inc %ecx */
-        0xef,                         /* out %eax, %dx */
-        0xeb, 0x00,                   /* jmp 1f */
-        0xbb, 0x00, 0x00, 0x00, 0x00, /* 1: mov $0, %ebx */
-        0x85, 0xdb,                   /* test %ebx, %ebx */
-        0x74, 0xf3,                   /* jz 0b */
+        0x41,                           /* 0: inc %ecx */
+        0x83, 0xf9, ROUNDS,             /* cmp $ROUNDS, %ecx */
+        0x0f, 0x44, 0xd7,               /* cmove %edi, %edx */
+        0xef,                           /* out %eax, %dx */
+        0xeb, 0x00,                     /* jmp 1f */
+        0xbb, 0x00, 0x00,   0x00, 0x00, /* 1: mov $0, %ebx */
+        0x85, 0xdb,                     /* test %ebx, %ebx */
+        0x74, 0xed,                     /* jz 0b */
         0xc3,
     };
-    uint32_t count = 0, got = 0;
+    uint32_t count = 0, got = 0, port = NOBODY;
 
     put_code(CODE_PAGE + 0x300, loop, sizeof(loop));
-    out32(ADDRESS, CODE_PAGE + 0x305);
+    out32(ADDRESS, CODE_PAGE + 0x30b);
     out32(AT_ONCE, 1);
     __asm__ volatile("call *%%esi"
-                     : "+c"(count), "+b"(got)
-                     : "S"(CODE_PAGE + 0x300), "a"(0x1234), "d"(VALUE)
+                     : "+c"(count), "+b"(got), "+d"(port)
+                     : "S"(CODE_PAGE + 0x300), "a"(0x1234), "D"(VALUE)
                      : "memory", "cc");
     out32(AT_ONCE, 0);
     CHECK_EQ(got, 0x1234);
-    CHECK_EQ(count, 1);
+    CHECK_EQ(count, ROUNDS);
 }
 
 static void by_the_host_between_runs(void)
@@ -289,11 +293,15 @@ static void by_the_host_between_runs(void)
 
 /* ---- memory that moves under running code ---- */
 
+/* Goes round until translated code is chained; in the last round the OUT reaches its port. */
 static const uint8_t out_loop[] = {
-    0x41,       /* 0: inc %ecx */
-    0xef,       /* out %eax, %dx */
-    0xeb, 0xfc, /* jmp 0b */
+    0x41,               /* 0: inc %ecx */
+    0x83, 0xf9, ROUNDS, /* cmp $ROUNDS, %ecx */
+    0x0f, 0x44, 0xd3,   /* cmove %ebx, %edx */
+    0xef,               /* out %eax, %dx */
+    0xeb, 0xf6,         /* jmp 0b */
 };
+#define OUT_LOOP_HEAD (ROUNDS << 24 | 0xf98341u)
 
 static void set_pam(uint8_t nibble)
 {
@@ -309,21 +317,21 @@ static void shadow_under_running_code(void)
         put_code(SHADOW, out_loop, sizeof(out_loop));
 
         uint32_t closed = pci_read32(HOST_BRIDGE, 0x58) & 0xf0ffffffu;
-        uint32_t count = 0;
+        uint32_t count = 0, port = NOBODY;
 
         forget_exceptions();
-        __asm__ volatile("movl $1f, resume_at\n\tjmp *%2\n1:"
-                         : "+c"(count)
-                         : "d"(0xcfc), "r"(SHADOW), "a"(closed)
+        __asm__ volatile("movl $1f, resume_at\n\tjmp *%4\n1:"
+                         : "+c"(count), "+d"(port)
+                         : "a"(closed), "b"(0xcfc), "r"(SHADOW)
                          : "memory", "cc");
         /* FF FF is no instruction. */
         CHECK_EQ(caught.n, 1);
         CHECK_EQ(caught.vector, 6);
         CHECK_EQ(caught.eip, SHADOW);
-        CHECK_EQ(count, 1);
+        CHECK_EQ(count, ROUNDS);
         CHECK_EQ(*(volatile uint32_t *)SHADOW, UINT32_MAX);
         set_pam(3);
-        CHECK_EQ(*(volatile uint32_t *)SHADOW, 0xfcebef41);
+        CHECK_EQ(*(volatile uint32_t *)SHADOW, OUT_LOOP_HEAD);
     }
     set_pam(0);
 }
@@ -339,15 +347,16 @@ static void device_memory_under_running_code(void)
     out32(MOVE_MMIO2, places[0]);
     put_code(places[0], out_loop, sizeof(out_loop));
     for (unsigned i = 0; i < 4; i++) {
-        uint32_t from = places[i % 2], to = places[(i + 1) % 2], count = 0;
+        uint32_t from = places[i % 2], to = places[(i + 1) % 2];
+        uint32_t count = 0, port = NOBODY;
 
-        __asm__ volatile("movl $1f, %%edi\n\tjmp *%2\n1:"
-                         : "+c"(count)
-                         : "d"(MOVE_MMIO2), "r"(from), "a"(to)
+        __asm__ volatile("movl $1f, %%edi\n\tjmp *%4\n1:"
+                         : "+c"(count), "+d"(port)
+                         : "a"(to), "b"(MOVE_MMIO2), "r"(from)
                          : "edi", "memory", "cc");
-        CHECK_EQ(count, 1);
+        CHECK_EQ(count, ROUNDS);
         CHECK_EQ(*(volatile uint16_t *)from, 0xe7ff);
-        CHECK_EQ(*(volatile uint32_t *)to, 0xfcebef41);
+        CHECK_EQ(*(volatile uint32_t *)to, OUT_LOOP_HEAD);
     }
 }
 
