@@ -264,6 +264,100 @@ START_TEST(sectors_that_need_48_bits)
 }
 END_TEST
 
+/* ---- the same run however it is cut: clock, memory, words ---- */
+
+typedef struct Outcome {
+    uint64_t ns, hash;
+    char *words;
+} Outcome;
+
+typedef EmuStop (*Runner)(void);
+
+static EmuStop run_free(void)
+{
+    return firmware_pc_run(&pc, 20);
+}
+
+static EmuStop run_in_slices(void)
+{
+    uint64_t until = 0;
+    EmuStop stop;
+
+    do {
+        until += 777777;
+        stop = emu_machine_run(pc.machine, until);
+    } while (stop.reason == EMU_STOP_TIME);
+    return stop;
+}
+
+static EmuStop run_in_steps(void)
+{
+    EmuStop stop;
+
+    do {
+        stop = emu_machine_step(pc.machine, 1);
+    } while (stop.reason == EMU_STOP_STEP);
+    return stop;
+}
+
+static EmuStop run_mixed(void)
+{
+    EmuStop stop;
+    unsigned i = 0;
+
+    do {
+        uint64_t now = emu_clock_now(emu_machine_clock(pc.machine));
+
+        i++;
+        stop = i % 3 == 0 ? emu_machine_step(pc.machine, i % 50)
+                          : emu_machine_run(pc.machine, now + i % 40000);
+    } while (stop.reason == EMU_STOP_TIME || stop.reason == EMU_STOP_STEP);
+    return stop;
+}
+
+static Outcome run_guest(const char *elf, Runner runner)
+{
+    Outcome outcome;
+
+    start(false, UINT64_C(16) << 20, 0);
+    if (elf != NULL) {
+        firmware_pc_load_elf(&pc, elf);
+    }
+    expect_good(runner());
+    outcome.ns = emu_clock_now(emu_machine_clock(pc.machine));
+    outcome.hash = firmware_pc_hash(&pc);
+    outcome.words = g_strdup(firmware_pc_guest_words(&pc));
+    firmware_pc_clear(&pc);
+    return outcome;
+}
+
+static const struct {
+    const char *program; /* in sector 0, booted by SeaBIOS; or NULL */
+    const char *elf;
+    Runner runner;
+} cut_runs[] = {
+    { REAL_GUEST, NULL, run_in_slices },  { REAL_GUEST, NULL, run_mixed },
+    { NULL, DISK_GUEST, run_in_slices },  { NULL, DISK_GUEST, run_in_steps },
+    { NULL, DISK_GUEST, run_mixed },      { NULL, RINGS_GUEST, run_in_steps },
+    { NULL, FAULTS_GUEST, run_in_steps }, { NULL, FAULTS_GUEST, run_mixed },
+};
+
+START_TEST(a_cut_run_is_the_same_run)
+{
+    make_image(cut_runs[_i].program);
+
+    Outcome whole = run_guest(cut_runs[_i].elf, run_free);
+    Outcome cut = run_guest(cut_runs[_i].elf, cut_runs[_i].runner);
+
+    ck_assert_str_eq(cut.words, whole.words);
+    ck_assert_uint_eq(cut.ns, whole.ns);
+    ck_assert_uint_eq(cut.hash, whole.hash);
+    g_free(whole.words);
+    g_free(cut.words);
+    close(image_fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("guests from disk");
@@ -275,6 +369,7 @@ int main(void)
     tcase_add_loop_test(tcase, memory_map_is_the_memory_given, 0, G_N_ELEMENTS(memories));
     tcase_add_loop_test(tcase, disk_by_its_ports, 0, 2);
     tcase_add_loop_test(tcase, sectors_that_need_48_bits, 0, 2);
+    tcase_add_loop_test(tcase, a_cut_run_is_the_same_run, 0, G_N_ELEMENTS(cut_runs));
     suite_add_tcase(suite, tcase);
 
     SRunner *runner = srunner_create(suite);
