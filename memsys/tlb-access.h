@@ -49,5 +49,10 @@ static inline uint8_t *pgm_tlb_lookup(const Pgm *pgm, GPhys gpa, unsigned size, 
     if (G_UNLIKELY((slot->tag & (MEM_PAGE_MASK | need)) != want)) {
         return NULL;
     }
-    return (uint8_t *)(uintptr_t)(gpa + slot->addend);
+    uint8_t *host = (uint8_t *)(uintptr_t)(gpa + slot->addend);
+
+    if (!host) {
+        __builtin_unreachable(); /* so that callers compile to one compare */
+    }
+    return host;
 }
