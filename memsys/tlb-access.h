@@ -29,10 +29,12 @@ typedef struct PgmTlbSlot {
 /* The first member of every Pgm. */
 typedef struct PgmTlb {
     PgmTlbSlot *slots;
-    uint64_t mask; /* number of slots - 1 */
+    uint64_t mask;      /* number of slots - 1 */
+    uint64_t byte_mask; /* the same in bytes of the table: saves a hit the scaling */
 } PgmTlb;
 
-G_STATIC_ASSERT(sizeof(PgmTlbSlot) == 16);
+#define PGM_TLB_SLOT_SHIFT 4
+G_STATIC_ASSERT(sizeof(PgmTlbSlot) == 1 << PGM_TLB_SLOT_SHIFT);
 G_STATIC_ASSERT(sizeof(void *) == sizeof(uint64_t));
 
 /*
@@ -43,7 +45,8 @@ G_STATIC_ASSERT(sizeof(void *) == sizeof(uint64_t));
 static inline uint8_t *pgm_tlb_lookup(const Pgm *pgm, GPhys gpa, unsigned size, uint64_t need)
 {
     const PgmTlb *tlb = (const PgmTlb *)(const void *)pgm;
-    const PgmTlbSlot *slot = &tlb->slots[(gpa >> MEM_PAGE_SHIFT) & tlb->mask];
+    uint64_t at = (gpa >> (MEM_PAGE_SHIFT - PGM_TLB_SLOT_SHIFT)) & tlb->byte_mask;
+    const PgmTlbSlot *slot = (const PgmTlbSlot *)(const void *)((const uint8_t *)tlb->slots + at);
     uint64_t want = ((gpa + (size - 1)) & MEM_PAGE_MASK) | need;
 
     if (G_UNLIKELY((slot->tag & (MEM_PAGE_MASK | need)) != want)) {

@@ -11,9 +11,11 @@
 
 #define LARGE_BYTES (PGM_TLB_SLOTS_LARGE * sizeof(PgmTlbSlot))
 
-static void use_small(Pgm *pgm)
+static void use_table(Pgm *pgm, PgmTlbSlot *slots, uint64_t n_slots)
 {
-    pgm->tlb = (PgmTlb) { .slots = pgm->tlb_small, .mask = pgm->tlb_small_slots - 1 };
+    pgm->tlb = (PgmTlb) { .slots = slots,
+                          .mask = n_slots - 1,
+                          .byte_mask = (n_slots - 1) << PGM_TLB_SLOT_SHIFT };
 }
 
 bool pgm_tlb_init(Pgm *pgm, unsigned n_slots, bool may_grow)
@@ -21,7 +23,7 @@ bool pgm_tlb_init(Pgm *pgm, unsigned n_slots, bool may_grow)
     pgm->tlb_small_slots = MAX(n_slots, 2);
     pgm->tlb_small = pgm->os->try_alloc0(pgm->tlb_small_slots * sizeof(PgmTlbSlot));
     pgm->tlb_may_grow = may_grow;
-    use_small(pgm);
+    use_table(pgm, pgm->tlb_small, pgm->tlb_small_slots);
     return pgm->tlb_small != NULL;
 }
 
@@ -46,7 +48,7 @@ void pgm_tlb_flush(Pgm *pgm)
         if (!pgm->os->discard(pgm->tlb_large, LARGE_BYTES)) {
             memset(pgm->tlb_large, 0, LARGE_BYTES);
         }
-        use_small(pgm);
+        use_table(pgm, pgm->tlb_small, pgm->tlb_small_slots);
     } else {
         memset(pgm->tlb_small, 0, pgm->tlb_small_slots * sizeof(PgmTlbSlot));
     }
@@ -68,7 +70,7 @@ static void grow(Pgm *pgm)
         return;
     }
     memset(pgm->tlb_small, 0, pgm->tlb_small_slots * sizeof(PgmTlbSlot));
-    pgm->tlb = (PgmTlb) { .slots = pgm->tlb_large, .mask = PGM_TLB_SLOTS_LARGE - 1 };
+    use_table(pgm, pgm->tlb_large, PGM_TLB_SLOTS_LARGE);
 }
 
 static void set_slot(Pgm *pgm, GPhys start, uint64_t perms, PageId id)
