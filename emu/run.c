@@ -311,8 +311,6 @@ static EmuStop after_exit(EmuMachine *machine, UcExit why)
     case UC_EXIT_NO_MEMORY:
         return stop_at(EMU_STOP_NO_MEMORY, core->fault_address,
                        "out of memory: no page for 0x%" PRIx64);
-    case UC_EXIT_NOT_SUPPORTED:
-        return make_stop(EMU_STOP_NOT_SUPPORTED, 0, core->text);
     case UC_EXIT_ENGINE: {
         EmuStop stop =
             stop_at(EMU_STOP_ENGINE, uc_core_linear_pc(core), "Unicorn failed at 0x%" PRIx64);

@@ -285,7 +285,6 @@ static void judge(UcCore *core, uc_err err)
     case UC_EXIT_LIMIT:
     case UC_EXIT_STEPPED:
     case UC_EXIT_HALT:
-    case UC_EXIT_NOT_SUPPORTED:
     case UC_EXIT_ENGINE:
         return;
     }

@@ -60,8 +60,7 @@ typedef enum UcExit {
     UC_EXIT_GRANT,      /* the same, with the processor's own rights to its tables */
     UC_EXIT_BAD_FETCH,  /* no memory to fetch from at fault_address */
     UC_EXIT_NO_MEMORY,  /* no page to be had for fault_address */
-    UC_EXIT_NOT_SUPPORTED, /* text */
-    UC_EXIT_ENGINE,        /* the engine failed: text */
+    UC_EXIT_ENGINE,     /* the engine failed: text */
 } UcExit;
 
 /* Attention bits; any thread may raise STOP, the others belong to the machine's thread. */
