@@ -19,6 +19,21 @@ START_TEST(first_store_makes_the_next_a_hit)
 }
 END_TEST
 
+START_TEST(each_filled_entry_is_counted)
+{
+    uint64_t fills = stats().tlb_fills;
+
+    (void)pgm_read_u32(pgm, HIGH);
+    ck_assert_uint_eq(stats().tlb_fills, fills + 1);
+    (void)pgm_read_u32(pgm, HIGH);
+    ck_assert_uint_eq(stats().tlb_fills, fills + 1);
+    store(HIGH, 1);
+    ck_assert_uint_eq(stats().tlb_fills, fills + 2);
+    store(HIGH, 2);
+    ck_assert_uint_eq(stats().tlb_fills, fills + 2);
+}
+END_TEST
+
 START_TEST(first_load_makes_the_next_a_hit)
 {
     (void)pgm_read_u32(pgm, HIGH);
@@ -125,6 +140,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, pgm_setup, pgm_teardown);
     tcase_add_test(tcase, first_store_makes_the_next_a_hit);
+    tcase_add_test(tcase, each_filled_entry_is_counted);
     tcase_add_test(tcase, first_load_makes_the_next_a_hit);
     tcase_add_test(tcase, crossing_store_is_never_a_hit);
     tcase_add_test(tcase, arming_drops_the_entry_of_that_page_alone);
