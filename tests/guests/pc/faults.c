@@ -263,7 +263,11 @@ static void tables_on_a_supervisor_page(void)
     for (unsigned i = 0; i < sizeof(gdt) / sizeof(gdt[0]); i++) {
         copy[i] = gdt[i];
     }
+    for (unsigned i = 0; i < sizeof(idt) / sizeof(idt[0]); i++) {
+        copy[256 + i] = idt[i];
+    }
     load_gdt((const void *)PROBE, sizeof(gdt) - 1);
+    load_idt((const void *)(PROBE + 2048), sizeof(idt) - 1);
     forget_exceptions();
     loaded_selector = 0;
     run_in_ring3(load_ds_in_ring3);
@@ -273,6 +277,7 @@ static void tables_on_a_supervisor_page(void)
     CHECK_EQ(caught.n, 1);
     CHECK_EQ(caught.error, 4 | 1);
     load_gdt(gdt, sizeof(gdt) - 1);
+    load_idt(idt, sizeof(idt) - 1);
     paging_off();
     *(volatile uint16_t *)PROBE_PHYS = JUMP_EDI;
 }
