@@ -201,7 +201,7 @@ static uc_err stock_map(Sides *sides, uint64_t ram)
         err = uc_mem_map(uc, 0, DATA, UC_PROT_ALL);
     }
     if (err == UC_ERR_OK) {
-        err = uc_mem_map(uc, DATA, ram - DATA, UC_PROT_ALL);
+        err = uc_mem_map(uc, DATA, ram - DATA, UC_PROT_READ | UC_PROT_WRITE);
     }
     if (err == UC_ERR_OK) {
         err = uc_mmio_map(uc, DEVICE, MEM_PAGE_SIZE, stock_read, NULL, stock_write, NULL);
