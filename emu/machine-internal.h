@@ -43,10 +43,12 @@ struct EmuMachine {
     EmuStop pending;
     bool pending_due;
 
-    /* clock->bytes where a shadow ended: a jump back behind its STI (STI, JMP to itself) is in none. */
+    /* clock->bytes where a shadow ended: a jump back behind its STI (STI, JMP to itself) is in
+     * none. */
     uint64_t shadow_end;
     /* An event whose frame found no page: it is delivered when the machine is run on. The
-     * interrupt controller has handed it out, INT n is behind EIP: neither comes again by itself. */
+     * interrupt controller has handed it out, INT n is behind EIP: neither comes again by itself.
+     */
     X86Event kept;
     bool has_kept;
 

@@ -137,8 +137,8 @@ void emu_machine_reset(EmuMachine *machine);
  */
 EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns);
 
-/* Executes @n instructions (REP: iterations), following interrupts. A halted processor waits for its
- * interrupt however long that takes: emu_machine_request_stop() ends it. */
+/* Executes @n instructions (REP: iterations), following interrupts. A halted processor waits for
+ * its interrupt however long that takes: emu_machine_request_stop() ends it. */
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n);
 
 /* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request

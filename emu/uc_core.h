@@ -103,7 +103,7 @@ struct UcCore {
     EmuClock *clock;
     uint64_t fast_limit; /* stop_at while nothing wants attention, else 0 */
     uint64_t stop_at;    /* clock->bytes that no block may pass */
-    gint attention;   /* atomic: set of UC_ATTN_* */
+    gint attention;      /* atomic: set of UC_ATTN_* */
     bool stepping;
     uint64_t block_address; /* linear, of the running block */
     uint64_t block_len;
@@ -113,7 +113,8 @@ struct UcCore {
     uint32_t rep_left; /* and what is left of it; 0: not known */
     uint64_t rep_bytes,
         rep_empty_bytes; /* clock->bytes at its last pass, and at the last that found CX = 0 */
-    uint64_t loops[UC_CORE_LOOPS]; /* blocks known to begin inside the one before and to be no REP */
+    uint64_t
+        loops[UC_CORE_LOOPS]; /* blocks known to begin inside the one before and to be no REP */
     bool jumped; /* the present boundary follows a jump, an exception or HLT: the same however the
                     run is cut */
 

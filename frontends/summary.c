@@ -9,8 +9,7 @@
 static void print_time(const FeCounters *c, GString *text)
 {
     g_string_append_printf(text,
-                           "quire: time: %.3f s, guest %.3f s; %" U
-                           " bytes of code; Unicorn %s\n",
+                           "quire: time: %.3f s, guest %.3f s; %" U " bytes of code; Unicorn %s\n",
                            (double)c->wall_ns / 1e9, (double)c->emu.guest_ns / 1e9,
                            c->emu.bytes_executed, emu_engine_version());
 }
