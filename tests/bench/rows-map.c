@@ -228,9 +228,11 @@ typedef struct Touch {
 /* Bytes a touched page costs besides itself. */
 static double bytes_per_touched_page(void *user)
 {
+    /* The page-map TLB is a cache (up to 4 MiB a machine) and no record: it shall not grow here. */
+    const PgmConfig config = { .tlb_slots = 1024 };
     const Touch *touch = user;
     Gmm *gmm = gmm_new(0, NULL);
-    Pgm *pgm = gmm != NULL ? pgm_new(gmm, NULL, NULL) : NULL;
+    Pgm *pgm = gmm != NULL ? pgm_new(gmm, &config, NULL) : NULL;
     uint64_t before;
     uint64_t before_pages;
     uint64_t after;
