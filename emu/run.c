@@ -52,21 +52,10 @@ static EmuStop failure(EmuMachine *machine, EmuStop stop)
 /* MOV SS, POP SS and STI hold interrupts off for one more instruction. */
 static bool in_shadow(EmuMachine *machine)
 {
-    UcCore *core = &machine->core;
-    X86PagingRegs regs;
-    X86Walk walk;
-    uint8_t code[2] = { 0, 0 };
-    GVirt pc = uc_core_linear_pc(core);
+    uint8_t code[2];
 
-    uc_core_paging_regs(core, &regs);
-    for (unsigned i = 0; i < 2; i++) {
-        x86_walk(&regs, core->cpu, (uint32_t)(pc - 2 + i), MEM_ACCESS_READ, X86_ACCESS_PEEK, &walk);
-        if (walk.result != X86_WALK_OK ||
-            pgm_peek(machine->pgm, pgm_cpu_mask(core->cpu, walk.gpa), &code[i], 1) != MEM_OK) {
-            return false;
-        }
-    }
-    return code[1] == 0xfb || code[1] == 0x17 || (code[0] == 0x8e && (code[1] & 0xf8) == 0xd0);
+    return uc_core_peek_before(&machine->core, code) &&
+           (code[1] == 0xfb || code[1] == 0x17 || (code[0] == 0x8e && (code[1] & 0xf8) == 0xd0));
 }
 
 /* MOV SS begins a shadow of its own, also in that of STI. */

@@ -11,6 +11,7 @@
  */
 #include "emu/uc_core.h"
 
+#include "emu/x86/operand.h"
 #include "memsys/access.h"
 
 #include <inttypes.h>
@@ -190,18 +191,19 @@ static void clear_exception_record(UcCore *core)
     core->error = (uint32_t)code;
 }
 
-/* Length of the INT n, INT3 or INTO that ends with these two bytes and raises @vector; 0 if there
+/* Length of the INT n, INT3 or INTO before the present instruction that raises @vector; 0 if there
  * is none. */
-static uint8_t software_int_len(uint8_t vector, const uint8_t *before, unsigned n_before)
+static uint8_t software_int_len(UcCore *core, uint8_t vector)
 {
-    if (n_before == 2 && before[0] == 0xcd && before[1] == vector) {
+    uint8_t before[2];
+
+    if (!uc_core_peek_before(core, before)) {
+        return 0;
+    }
+    if (before[0] == 0xcd && before[1] == vector) {
         return 2;
     }
-    if (n_before == 2 &&
-        ((vector == 3 && before[1] == 0xcc) || (vector == 4 && before[1] == 0xce))) {
-        return 1;
-    }
-    return 0;
+    return (vector == 3 && before[1] == 0xcc) || (vector == 4 && before[1] == 0xce) ? 1 : 0;
 }
 
 static bool has_error_code(uint8_t vector)
@@ -209,28 +211,8 @@ static bool has_error_code(uint8_t vector)
     return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
 }
 
-/* The two bytes before the present instruction, for telling INT n from a fault. */
-static unsigned peek_before(UcCore *core, uint8_t *ret_bytes)
-{
-    X86PagingRegs regs;
-    GVirt pc = uc_core_linear_pc(core);
-
-    uc_core_paging_regs(core, &regs);
-    for (unsigned i = 0; i < 2; i++) {
-        X86Walk walk;
-
-        x86_walk(&regs, core->cpu, (uint32_t)(pc - 2 + i), MEM_ACCESS_READ, X86_ACCESS_PEEK, &walk);
-        if (walk.result != X86_WALK_OK ||
-            pgm_peek(core->pgm, pgm_cpu_mask(core->cpu, walk.gpa), ret_bytes + i, 1) != MEM_OK) {
-            return i;
-        }
-    }
-    return 2;
-}
-
 static void after_exception(UcCore *core)
 {
-    uint8_t before[2] = { 0, 0 };
     bool traps = core->vector == 1; /* #DB: EIP may be anywhere, nothing is taken back */
 
     clear_exception_record(core);
@@ -243,7 +225,7 @@ static void after_exception(UcCore *core)
         bool at_end = core->block_len != 0 && pc == core->block_address + core->block_len;
 
         if (at_end || core->vector == 4) {
-            core->int_len = software_int_len(core->vector, before, peek_before(core, before));
+            core->int_len = software_int_len(core, core->vector);
             core->software_int = core->int_len != 0;
         }
         uc_core_uncharge(core);
@@ -321,20 +303,9 @@ UcExit uc_core_run(UcCore *core)
 /* What a stepped instruction does with flags. */
 typedef enum FlagUse { FLAGS_UNUSED, FLAGS_STORED, FLAGS_LOADED } FlagUse;
 
-static unsigned n_prefixes(const uint8_t *code, unsigned n)
-{
-    unsigned i = 0;
-
-    while (i < n && (code[i] == 0x66 || code[i] == 0x67 || code[i] == 0xf2 || code[i] == 0xf3 ||
-                     (code[i] & 0xe7) == 0x26 || (code[i] & 0xfe) == 0x64)) {
-        i++;
-    }
-    return i;
-}
-
 static FlagUse flag_use(const uint8_t *code, unsigned n)
 {
-    unsigned i = n_prefixes(code, n);
+    unsigned i = x86_n_prefixes(code, n);
 
     if (i >= n) {
         return FLAGS_UNUSED;
@@ -370,7 +341,7 @@ static void mend_pushed_flags(UcCore *core)
 /* INT 1 and INT1 (ICEBP): their #DB is the guest's own. */
 static bool raises_db(const uint8_t *code, unsigned n)
 {
-    unsigned i = n_prefixes(code, n);
+    unsigned i = x86_n_prefixes(code, n);
 
     return (i < n && code[i] == 0xf1) || (i + 1 < n && code[i] == 0xcd && code[i + 1] == 1);
 }

@@ -215,6 +215,8 @@ void uc_core_load_segment(UcCore *core, unsigned seg, const X86Seg *value);
 void uc_core_paging_regs(UcCore *core, X86PagingRegs *regs);
 /* Up to @max bytes of code at the present instruction; returns how many are readable. */
 unsigned uc_core_peek_code(UcCore *core, uint8_t *ret_bytes, unsigned max);
+/* The two bytes before the present instruction. Returns: false if one is not readable */
+bool uc_core_peek_before(UcCore *core, uint8_t *ret_bytes);
 
 /* uc_calibrate.c */
 bool uc_core_calibrate(UcCore *core, GError **error);

@@ -37,12 +37,8 @@ static bool may_use_tables(UcCore *core)
 {
     uint8_t code[15];
     unsigned n = uc_core_peek_code(core, code, sizeof(code));
-    unsigned i = 0;
+    unsigned i = x86_n_prefixes(code, n);
 
-    while (i < n && (code[i] == 0x66 || code[i] == 0x67 || code[i] == 0xf2 || code[i] == 0xf3 ||
-                     code[i] == 0xf0 || (code[i] & 0xe7) == 0x26 || (code[i] & 0xfe) == 0x64)) {
-        i++;
-    }
     if (i >= n) {
         return false;
     }

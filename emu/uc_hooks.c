@@ -12,6 +12,7 @@
 #include "emu/uc_core.h"
 
 #include "emu/ports-internal.h"
+#include "emu/x86/operand.h"
 
 #include <string.h>
 
@@ -30,23 +31,20 @@ static RepInsn decode_rep(UcCore *core)
 {
     uint8_t code[6];
     unsigned n = uc_core_peek_code(core, code, sizeof(code));
+    unsigned n_prefixes = x86_n_prefixes(code, n);
     RepInsn insn = { 0 };
     bool rep = false;
 
-    for (unsigned i = 0; i < n; i++) {
-        bool prefix = (code[i] & 0xe7) == 0x26 || (code[i] >= 0x64 && code[i] <= 0x67);
+    for (unsigned i = 0; i < n_prefixes; i++) {
+        rep |= code[i] == 0xf2 || code[i] == 0xf3;
+        insn.address_prefix |= code[i] == 0x67;
+    }
+    if (rep && n_prefixes < n) {
+        uint8_t opcode = code[n_prefixes];
 
-        if (code[i] == 0xf2 || code[i] == 0xf3) {
-            rep = true;
-        } else if (prefix) {
-            insn.address_prefix |= code[i] == 0x67;
-        } else {
-            /* INS OUTS MOVS CMPS STOS LODS SCAS */
-            insn.is_string = rep && ((code[i] >= 0x6c && code[i] <= 0x6f) ||
-                                     (code[i] >= 0xa4 && code[i] <= 0xa7) ||
-                                     (code[i] >= 0xaa && code[i] <= 0xaf));
-            break;
-        }
+        /* INS OUTS MOVS CMPS STOS LODS SCAS */
+        insn.is_string = (opcode >= 0x6c && opcode <= 0x6f) || (opcode >= 0xa4 && opcode <= 0xa7) ||
+                         (opcode >= 0xaa && opcode <= 0xaf);
     }
     return insn;
 }

@@ -302,3 +302,21 @@ unsigned uc_core_peek_code(UcCore *core, uint8_t *ret_bytes, unsigned max)
     }
     return n;
 }
+
+bool uc_core_peek_before(UcCore *core, uint8_t *ret_bytes)
+{
+    X86PagingRegs regs;
+    GVirt pc = uc_core_linear_pc(core);
+
+    uc_core_paging_regs(core, &regs);
+    for (unsigned i = 0; i < 2; i++) {
+        X86Walk walk;
+
+        x86_walk(&regs, core->cpu, (uint32_t)(pc - 2 + i), MEM_ACCESS_READ, X86_ACCESS_PEEK, &walk);
+        if (walk.result != X86_WALK_OK ||
+            pgm_peek(core->pgm, pgm_cpu_mask(core->cpu, walk.gpa), ret_bytes + i, 1) != MEM_OK) {
+            return false;
+        }
+    }
+    return true;
+}

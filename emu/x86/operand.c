@@ -46,6 +46,18 @@ static uint32_t gpr(const Insn *insn, unsigned reg)
     return (uint32_t)insn->state->gpr[reg];
 }
 
+unsigned x86_n_prefixes(const uint8_t *code, unsigned n)
+{
+    unsigned i = 0;
+
+    /* Segment overrides, operand and address size, LOCK and REP. */
+    while (i < n && ((code[i] & 0xe7) == 0x26 || (code[i] >= 0x64 && code[i] <= 0x67) ||
+                     code[i] == 0xf0 || code[i] == 0xf2 || code[i] == 0xf3)) {
+        i++;
+    }
+    return i;
+}
+
 static void decode_prefixes(Insn *insn)
 {
     bool more = true;

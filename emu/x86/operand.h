@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where in a page an instruction meant to read or write: the engine names only the page of a
- * refused access, but CR2 holds the byte.
+ * As much of instruction decoding as the engine leaves to us: prefixes, and where in a page an
+ * instruction meant to read or write (the engine names only the page of a refused access, but CR2
+ * holds the byte).
  *
  * Source: Intel SDM volume 2A chapter 2 (instruction format), appendix A (opcode map).
  */
 #pragma once
 
 #include "emu/x86/deliver.h"
+
+/* Number of prefix bytes the instruction begins with; @n if there is nothing else. REX is none. */
+unsigned x86_n_prefixes(const uint8_t *code, unsigned n);
 
 /**
  * x86_operand_address:
