@@ -213,6 +213,8 @@ void uc_core_write_state(UcCore *core, const X86State *old, const X86State *stat
 void uc_core_load_segment(UcCore *core, unsigned seg, const X86Seg *value);
 /* What a walk depends on, as registers are now. */
 void uc_core_paging_regs(UcCore *core, X86PagingRegs *regs);
+/* The same for who has read CR0 already. */
+void uc_core_paging_regs_with(UcCore *core, uint64_t cr0, X86PagingRegs *regs);
 /* Up to @max bytes of code at the present instruction; returns how many are readable. */
 unsigned uc_core_peek_code(UcCore *core, uint8_t *ret_bytes, unsigned max);
 /* The two bytes before the present instruction. Returns: false if one is not readable */

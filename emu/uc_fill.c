@@ -235,7 +235,9 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     if (access == MEM_ACCESS_EXEC) {
         uc_core_forget_loops(core); /* other code may show at that address */
     }
-    if ((uc_core_reg(core, UC_X86_REG_CR0) >> 31) == 0) {
+    uint64_t cr0 = uc_core_reg(core, UC_X86_REG_CR0);
+
+    if ((cr0 >> 31) == 0) {
         va = (uint32_t)va; /* what crosses the end of 4 GiB goes on at 0 */
         pgm_cpu_fill(core->cpu, va, access, &fill);
         return answer(core, &fill, va, access, UINT_MAX, entry);
@@ -244,7 +246,7 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     X86Walk walk;
     bool grant = core->grant && access != MEM_ACCESS_EXEC && is_table_page(core, va);
 
-    uc_core_paging_regs(core, &regs);
+    uc_core_paging_regs_with(core, cr0, &regs);
     if ((regs.efer & EFER_LMA) == 0) {
         va = (uint32_t)va;
     }

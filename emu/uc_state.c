@@ -89,8 +89,13 @@ GVirt uc_core_linear_pc(UcCore *core)
 
 void uc_core_paging_regs(UcCore *core, X86PagingRegs *regs)
 {
+    uc_core_paging_regs_with(core, uc_core_reg(core, UC_X86_REG_CR0), regs);
+}
+
+void uc_core_paging_regs_with(UcCore *core, uint64_t cr0, X86PagingRegs *regs)
+{
     *regs = (X86PagingRegs) {
-        .cr0 = uc_core_reg(core, UC_X86_REG_CR0),
+        .cr0 = cr0,
         .cr3 = uc_core_reg(core, UC_X86_REG_CR3),
         .cr4 = uc_core_reg(core, UC_X86_REG_CR4),
         .maxphyaddr = core->cpuid.maxphyaddr,
