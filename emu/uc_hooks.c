@@ -171,11 +171,28 @@ static void on_stepped_block(UcCore *core, uint64_t address, uint32_t size)
     charge_block(core, address, size);
 }
 
+/* One more iteration of a REP that is under way, with room up to fast_limit and more to come after
+ * it. */
+static inline bool is_next_iteration(const UcCore *core, uint64_t address, uint32_t size)
+{
+    uint64_t bytes = core->clock->bytes;
+
+    return address == core->rep_address && address == core->block_address && core->rep_left > 1 &&
+           core->rep_is_string && bytes == core->rep_bytes + size &&
+           bytes + size <= core->fast_limit;
+}
+
 /* Out of line, so that the fast path needs no stack. */
 static G_NO_INLINE void on_unusual_block(UcCore *core, uint64_t address, uint32_t size)
 {
     if (core->stepping) {
         on_stepped_block(core, address, size);
+        return;
+    }
+    if (is_next_iteration(core, address, size)) {
+        core->rep_left--;
+        core->rep_bytes = core->clock->bytes;
+        core->clock->bytes += size;
         return;
     }
     bool within = address - core->block_address < core->block_len;
