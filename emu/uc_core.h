@@ -45,6 +45,7 @@
 #define UC_CALLBACK(function) (__extension__(void *)(function))
 
 #define UC_CORE_LOOPS 64
+#define UC_CORE_TRACKED 256
 
 /* Why translated code was left. */
 typedef enum UcExit {
@@ -96,6 +97,11 @@ typedef struct UcCodeChange {
     uint32_t len;
 } UcCodeChange;
 
+typedef struct UcTracked {
+    PageId id;
+    unsigned n_stores; /* from other pages, that the engine asked for: see uc_fill.c */
+} UcTracked;
+
 typedef struct UcCore UcCore;
 
 struct UcCore {
@@ -132,11 +138,10 @@ struct UcCore {
 
     Pgm *pgm;
     PgmCpu *cpu;
-    uint8_t *scratch;       /* one page of our own */
-    bool scratch_fill;      /* the fill hook answers everything with the scratch page */
-    bool grant;             /* ... with supervisor rights to descriptor tables and the TSS */
-    PageId tracked_id;      /* executed page that stores came to last, */
-    unsigned n_tracked;     /* and how many in a row: see uc_fill.c */
+    uint8_t *scratch;  /* one page of our own */
+    bool scratch_fill; /* the fill hook answers everything with the scratch page */
+    bool grant;        /* ... with supervisor rights to descriptor tables and the TSS */
+    UcTracked tracked[UC_CORE_TRACKED]; /* executed pages that were stored to, by page id */
     bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an
                                exact EIP */
     GArray *code_changes;   /* of UcCodeChange */

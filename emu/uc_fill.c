@@ -155,22 +155,26 @@ static void fill_scratch(uint64_t va, uc_tlb_entry *entry)
 
 /*
  * The engine asks again for every store to a page that holds translations. Code that was copied
- * away and is now overwritten as data would pay for each of its bytes: after some stores from
- * outside, its translations are dropped.
+ * away and is now overwritten as data would pay for each of its bytes: when stores come from
+ * another page, the translations are dropped and the page takes stores freely until something is
+ * fetched from it again. At once the first times; later, for a page that is code and data in turn,
+ * only after a row of stores.
  */
 static void note_tracked_store(UcCore *core, PageId id, GVirt va)
 {
-    const unsigned patience = 32;
+    const unsigned at_once = 4;
+    const unsigned row = 32;
+    UcTracked *tracked = &core->tracked[id % UC_CORE_TRACKED];
 
-    if (id != core->tracked_id) {
-        core->tracked_id = id;
-        core->n_tracked = 0;
+    if ((uc_core_linear_pc(core) & MEM_PAGE_MASK) == (va & MEM_PAGE_MASK)) {
+        return;
     }
-    if (++core->n_tracked >= patience) {
-        core->n_tracked = 0;
-        if ((uc_core_linear_pc(core) & MEM_PAGE_MASK) != (va & MEM_PAGE_MASK)) {
-            pgm_forget_executed_page(core->pgm, id);
-        }
+    if (tracked->id != id) {
+        *tracked = (UcTracked) { .id = id };
+    }
+    tracked->n_stores++;
+    if (tracked->n_stores <= at_once || tracked->n_stores % row == 0) {
+        pgm_forget_executed_page(core->pgm, id);
     }
 }
 
