@@ -41,7 +41,6 @@ typedef enum EmuStopReason {
     EMU_STOP_TIME,       /* guest time reached the limit of the call */
     EMU_STOP_STEP,       /* the asked number of instructions was executed */
     EMU_STOP_BREAKPOINT, /* before the instruction at `address` */
-    EMU_STOP_WATCH,      /* a watch asked for a stop */
     EMU_STOP_POWER_OFF,
     EMU_STOP_RESET,      /* the guest asked for a reset; not yet performed */
     EMU_STOP_DEBUG_EXIT, /* isa-debug-exit; value in `code` */

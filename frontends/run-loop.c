@@ -111,7 +111,6 @@ static bool end_by_stop(const FeRunLoop *loop, FeOutcome *outcome)
         return true;
     case EMU_STOP_STEP:
     case EMU_STOP_BREAKPOINT:
-    case EMU_STOP_WATCH:
     case EMU_STOP_TRIPLE_FAULT:
     case EMU_STOP_HALTED:
     case EMU_STOP_BAD_FETCH:
