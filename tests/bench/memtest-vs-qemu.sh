@@ -20,7 +20,8 @@ time_to_line() {
     local start=$EPOCHREALTIME end ticks
     "$@" >"$place/text" 2>"$place/errors" </dev/null &
     pid=$!
-    if ! timeout "$LIMIT" grep -aqF "$LINE" <"$place/text"; then
+    # It paints its screen by escape sequences and ends no line: each sequence begins one.
+    if ! timeout "$LIMIT" grep -aqF "$LINE" < <(stdbuf -oL tr '\033' '\n' <"$place/text"); then
         echo "no '$LINE' from: $*" >&2
         cat "$place/errors" >&2
         exit 1
