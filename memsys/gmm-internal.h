@@ -31,7 +31,7 @@
 #pragma once
 
 #include "memsys/gmm.h"
-#include "memsys/os-internal.h"
+#include "memsys/os.h"
 
 #include <pthread.h>
 

@@ -25,7 +25,7 @@ Gmm *gmm_new_on(const MemOs *os, uint64_t arena_size, GError **error)
 
 Gmm *gmm_new(uint64_t arena_size, GError **error)
 {
-    return gmm_new_on(mem_os_host(), arena_size, error);
+    return gmm_new_on(mem_os(), arena_size, error);
 }
 
 void gmm_free(Gmm *gmm)

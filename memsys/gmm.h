@@ -61,6 +61,12 @@ typedef struct GmmStats {
     uint64_t n_chunks;       /* chunks that hold host memory */
     uint64_t n_freed_chunks; /* returned to the host so far */
     uint64_t n_vms;
+    uint64_t left_behind;   /* shared references of machines that ended */
+    uint64_t share_offers;  /* pages offered by content so far */
+    uint64_t share_merged;  /* of these: merged */
+    uint64_t share_copied;  /* shared pages given up by a write */
+    uint64_t moved;         /* pages moved by compaction so far */
+    uint64_t balloon_calls; /* times an embedder was asked for pages */
 } GmmStats;
 
 typedef struct GmmVmStats {
@@ -238,6 +244,132 @@ MemStatus gmm_vm_share_page(GmmVm *vm, PageId id);
  *   MEM_ERR_REFERENCE_OVERFLOW
  */
 MemStatus gmm_vm_ref_shared(GmmVm *vm, PageId id);
+
+/**
+ * gmm_vm_unshare_page:
+ *
+ * The other way: a shared page with one reference, this machine's, is its private page again, so
+ * that a write needs no copy.
+ *
+ * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_SHARED, MEM_ERR_IN_USE (others have
+ *   references too: copy)
+ */
+MemStatus gmm_vm_unshare_page(GmmVm *vm, PageId id);
+
+/**
+ * gmm_vm_recharge:
+ *
+ * Moves one page of this machine (private, or one of its references to a shared page) from one
+ * account to another.
+ *
+ * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_NOT_OWNER, MEM_ERR_FREE_TOO_MUCH (not charged to
+ *   @from), MEM_ERR_ACCOUNT_LIMIT (no room in @to)
+ */
+MemStatus gmm_vm_recharge(GmmVm *vm, PageId id, GmmAccount from, GmmAccount to);
+
+/* ---- placed pages: neighbours of a 2 MiB run of the guest as neighbours on the host */
+
+/**
+ * gmm_vm_alloc_placed:
+ * @chunk: (inout): the chunk of the run, as an earlier call gave it; 0: none yet
+ * @index: 0 to 511, the page's place
+ *
+ * One page at a fixed place of a chunk that belongs to the run alone. Charged to BASE. It is freed
+ * as other pages are; the chunk lives while any of its pages does, and the caller forgets @chunk
+ * when gmm_chunk_is_placed() says that it is gone.
+ *
+ * Returns: as gmm_vm_alloc(); MEM_ERR_IN_USE if the place is taken; MEM_ERR_HOST_MEMORY if there is
+ *   no whole chunk: take a page from anywhere instead
+ */
+MemStatus gmm_vm_alloc_placed(GmmVm *vm, uint32_t *chunk, unsigned index, GmmHandyPage *ret_page);
+
+/* ---- sharing by content */
+
+typedef enum GmmShareResult {
+    GMM_SHARE_NOTED,     /* the first of its kind: remembered */
+    GMM_SHARE_PUBLISHED, /* not the first: @id is a shared page now, for others to find */
+    GMM_SHARE_MERGED,    /* an equal shared page exists: it has one more reference */
+} GmmShareResult;
+
+/**
+ * gmm_vm_share_offer:
+ * @id: a private page of this machine, in BASE, that nobody writes during the call
+ * @hash: xxh3 of its bytes
+ * @ret_id: for MERGED: the shared page; the caller now shows it and frees @id
+ *
+ * Equal means that all 4096 bytes are.
+ *
+ * Returns: MEM_OK; MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE, MEM_ERR_NOT_OWNER,
+ *   MEM_ERR_WRONG_TYPE, MEM_ERR_ACCOUNT_LIMIT (for the moment both are charged)
+ */
+MemStatus gmm_vm_share_offer(GmmVm *vm, PageId id, uint64_t hash, GmmShareResult *ret_result,
+                             PageId *ret_id);
+
+/**
+ * gmm_vm_share_image:
+ * @bytes: 4096 bytes that do not lie in the arena
+ *
+ * A shared page with these bytes, the same for all who ask, with a reference charged to BASE: ROM
+ * and loaded files are shared from the start.
+ */
+MemStatus gmm_vm_share_image(GmmVm *vm, const void *bytes, PageId *ret_id);
+
+/**
+ * gmm_share_scan:
+ * @n_pages: to look at, of all machines that allow sharing (pgm_set_sharing()), in turn
+ *
+ * Each machine looks at its own pages on its own thread, in slices; machines that are not running
+ * are scanned before this returns. A page must be found unwritten twice before it is offered.
+ *
+ * Returns: the number of pages looked at before returning; the rest is queued
+ */
+uint64_t gmm_share_scan(Gmm *gmm, uint64_t n_pages);
+
+/**
+ * gmm_compact:
+ * @n_pages: most pages to move
+ *
+ * Moves private, unlocked pages of RAM out of sparse chunks, so that chunks can go back to the
+ * host. Slices and threads as with gmm_share_scan().
+ *
+ * Returns: pages moved before returning
+ */
+uint64_t gmm_compact(Gmm *gmm, uint64_t n_pages);
+
+/* ---- ballooning and pressure */
+
+typedef enum GmmPriority { GMM_PRIORITY_LOW, GMM_PRIORITY_NORMAL, GMM_PRIORITY_HIGH } GmmPriority;
+void gmm_vm_set_priority(GmmVm *vm, GmmPriority priority); /* default: normal */
+GmmPriority gmm_vm_priority(GmmVm *vm);
+
+/**
+ * GmmBalloonFunc:
+ * @n_wanted: pages the process is short of
+ *
+ * Pages are wanted: the embedder may give some of this machine's back (pgm_balloon_inflate(), on
+ * the machine's thread or by pgm_external_call()) or free others. Called without locks, on the
+ * thread of whichever machine needs pages.
+ *
+ * Returns: pages given back
+ */
+typedef uint64_t (*GmmBalloonFunc)(GmmVm *vm, uint64_t n_wanted, void *user);
+
+/* When the global limit or the host refuses pages, machines are asked, lowest priority first (the
+ * one that needs them too, as the last of its priority), until enough were given; then the
+ * allocation is tried once more. NULL: never asked. */
+void gmm_vm_set_balloon_func(GmmVm *vm, GmmBalloonFunc func, void *user);
+
+/**
+ * gmm_vm_balloon:
+ * @delta: pages ballooned (positive) or deflated. The pages themselves are freed or ZERO.
+ *
+ * Returns: MEM_OK; MEM_ERR_ACCOUNT_LIMIT if BASE would hold more than is reserved;
+ *   MEM_ERR_FREE_TOO_MUCH if more would be deflated than is ballooned
+ */
+MemStatus gmm_vm_balloon(GmmVm *vm, int64_t delta);
+
+/* The machines, in order of creation; NULL past the end. For info items. */
+const char *gmm_vm_name_at(Gmm *gmm, unsigned index, GmmVmStats *ret_stats);
 
 /* What GMM knows of a page; false if @id names none. For the checker and for info items. */
 bool gmm_page_query(Gmm *gmm, PageId id, GmmPageState *ret_state, GmmVm **ret_owner, GPhys *ret_gpa,

@@ -4,12 +4,15 @@
  *
  * Source: mmap(2), madvise(2), proc(5).
  */
-#include "memsys/os-internal.h"
+#include "memsys/os.h"
 
+#include <fcntl.h>
 #include <glib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef QUIRE_HAVE_VALGRIND
 #include <valgrind/valgrind.h>
@@ -83,6 +86,16 @@ static void *try_alloc0(size_t len)
     return g_try_malloc0(len);
 }
 
+static void *try_realloc(void *ptr, size_t len)
+{
+    return g_try_realloc(ptr, len);
+}
+
+static int open_file(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
 uint64_t mem_os_parse_available(const char *meminfo)
 {
     static const char key[] = "MemAvailable:";
@@ -135,10 +148,34 @@ const MemOs *mem_os_host(void)
         .discard = discard,
         .unmap = unmap,
         .try_alloc0 = try_alloc0,
+        .try_realloc = try_realloc,
         .free = g_free,
         .available_memory = available_memory,
         .largest_arena = largest_arena,
+        .open = open_file,
+        .read = read,
+        .write = write,
+        .pread = pread,
+        .pwrite = pwrite,
+        .lseek = lseek,
+        .fstat = fstat,
+        .fsync = fsync,
+        .close = close,
+        .rename = rename,
+        .unlink = unlink,
     };
 
     return &host;
+}
+
+static const MemOs *in_use;
+
+const MemOs *mem_os(void)
+{
+    return in_use != NULL ? in_use : mem_os_host();
+}
+
+void mem_os_set(const MemOs *os)
+{
+    in_use = os;
 }

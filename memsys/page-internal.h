@@ -3,16 +3,19 @@
  * PgmPage: the 8-byte record of a guest page. Records are read anywhere in memsys/ and written only
  * by memsys/page-state.c.
  *
- *    63 62  61  60        51 50        41  40   39    38 37 35 34  32 31            0
- *   +-----+----+------------+------------+----+---------+-----+------+---------------+
- *   |spare|seen| write locks| read locks |writ| handler |state| type |    page id    |
- *   +-----+----+------------+------------+----+---------+-----+------+---------------+
+ *   63   62   61    60        51 50        41  40   39    38 37 35 34  32 31            0
+ *   +-+-----+----+------------+------------+----+---------+-----+------+---------------+
+ *   |0|saved|seen| write locks| read locks |writ| handler |state| type |    page id    |
+ *   +-+-----+----+------------+------------+----+---------+-----+------+---------------+
  *
  * All bits zero is RAM in the ZERO state, backed by page id 0 (the zero page), no handler: so the
  * record array of fresh RAM is memory that nobody has touched.
  *
  * "seen": some CPU may hold an answer about this page (memsys/cpu_port.h). While it is clear, a
  * change of the page need not be told to any CPU.
+ *
+ * "saved": the current snapshot's edge to the live machine has an entry for the page
+ * (memsys/snapshot.h): it may be written without asking again.
  *
  * Source: the fields are VirtualBox's, in half the space; the zero encoding and "seen" are ours.
  */
@@ -32,6 +35,8 @@ typedef uint64_t PgmPage;
 #define PGM_PAGE_READ_LOCKS_SHIFT 41
 #define PGM_PAGE_WRITE_LOCKS_SHIFT 51
 #define PGM_PAGE_SEEN_BIT (UINT64_C(1) << 61)
+#define PGM_PAGE_SAVED_BIT (UINT64_C(1) << 62)
+#define PGM_PAGE_MAX_LOCKS 1023 /* locked for good */
 
 #define PGM_PAGE_ID_MASK UINT64_C(0xffffffff)
 #define PGM_PAGE_TYPE_MASK (UINT64_C(7) << PGM_PAGE_TYPE_SHIFT)
@@ -73,6 +78,22 @@ static inline bool pgm_page_written(PgmPage page)
 static inline bool pgm_page_locked(PgmPage page)
 {
     return (page & PGM_PAGE_LOCKS_MASK) != 0;
+}
+
+static inline unsigned pgm_page_read_locks(PgmPage page)
+{
+    return (unsigned)(page >> PGM_PAGE_READ_LOCKS_SHIFT) & PGM_PAGE_MAX_LOCKS;
+}
+
+static inline unsigned pgm_page_write_locks(PgmPage page)
+{
+    return (unsigned)(page >> PGM_PAGE_WRITE_LOCKS_SHIFT) & PGM_PAGE_MAX_LOCKS;
+}
+
+static inline PgmPage pgm_page_with_locks(PgmPage page, unsigned read_locks, unsigned write_locks)
+{
+    return (page & ~PGM_PAGE_LOCKS_MASK) | (uint64_t)read_locks << PGM_PAGE_READ_LOCKS_SHIFT |
+           (uint64_t)write_locks << PGM_PAGE_WRITE_LOCKS_SHIFT;
 }
 
 static inline PgmPage pgm_page_make(PgmPageType type, PgmPageState state, PageId id)

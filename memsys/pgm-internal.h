@@ -15,7 +15,7 @@
 #include "memsys/mm-internal.h"
 #include "memsys/mmio.h"
 #include "memsys/mmio2.h"
-#include "memsys/os-internal.h"
+#include "memsys/os.h"
 #include "memsys/page-internal.h"
 #include "memsys/pgm.h"
 #include "memsys/range-internal.h"
@@ -86,6 +86,14 @@ struct Pgm {
 
     PgmWatchTable *watches; /* NULL: none */
 
+    struct PgmTracking *tracking; /* snapshots and dirty clients; NULL: none yet (tracking.c) */
+    struct PgmThreads *threads;   /* other threads' requests; never NULL (external.c) */
+    bool locking; /* other threads may come: the machine's thread takes the PGM lock as it changes
+                     records and ranges */
+    struct MmHeap *heap; /* NULL: not used yet */
+    bool allow_sharing;
+    bool preallocated;
+
     PgmRomProtectHook rom_protect_hook;
     void *rom_protect_user;
     PgmUnassignedHook unassigned_hook;
@@ -100,6 +108,25 @@ struct PgmCpu {
     void *user;
     GPhys a20_mask;
 };
+
+/* In external.c: the PGM lock, recursive; see memsys/external.h. */
+void pgm_lock_slow(const Pgm *pgm);
+void pgm_unlock_slow(const Pgm *pgm);
+
+/* Around each change of records, spans, protections or watches, by the machine's thread. */
+static inline void pgm_lock(const Pgm *pgm)
+{
+    if (G_UNLIKELY(pgm->locking)) {
+        pgm_lock_slow(pgm);
+    }
+}
+
+static inline void pgm_unlock(const Pgm *pgm)
+{
+    if (G_UNLIKELY(pgm->locking)) {
+        pgm_unlock_slow(pgm);
+    }
+}
 
 static inline uint8_t *pgm_host(const Pgm *pgm, PageId id)
 {
@@ -171,6 +198,17 @@ void pgm_mark_executed(Pgm *pgm, PgmRange *range, uint64_t index, PageId id);
 
 /* Host page @id holds, or will hold, other bytes for good: CPUs drop its code, the bit goes. */
 void pgm_forget_code(Pgm *pgm, PageId id);
+
+/*
+ * In tracking.c: the bytes of the page, or whether it is ballooned, are about to change (its record
+ * still says what it was): the snapshot keeps what it needs, dirty clients hear of it. Every way to
+ * change bytes calls it before: make_writable, to_zero, balloon, load, poke, restore. Cheap when
+ * there is nothing to do. A change of backing that leaves the bytes (sharing, compaction) does not.
+ *
+ * Returns: MEM_OK, or MEM_ERR_NO_MEMORY if the snapshot has no room: then the page must stay as it
+ * is
+ */
+MemStatus pgm_page_before_change(PgmRange *range, uint64_t index, PgmRecord which);
 
 /* Makes the page ALLOCATED and unmonitored. MEM_ERR_BALLOONED, MEM_ERR_NO_MEMORY, MEM_ERR_RESERVED.
  */

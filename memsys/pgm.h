@@ -58,6 +58,7 @@ typedef enum PgmHandlerState {
 typedef struct PgmConfig {
     const char *name;   /* copied; for messages; %NULL is "machine" */
     GmmPolicy policy;   /* reservations: overcommit by default */
+    bool large_runs;    /* RAM of a 2 MiB-aligned run keeps together on the host */
     unsigned tlb_slots; /* page-map TLB size, a power of two up to 65536; 0: 1024, and 262144 while
                          * those do not suffice */
 } PgmConfig;
@@ -177,6 +178,22 @@ MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *desc
  * bytes: its device clears it.
  */
 void pgm_reset(Pgm *pgm);
+
+/**
+ * pgm_preallocate:
+ *
+ * Gives every page of RAM a page of its own now, so that the machine can never run out. From then
+ * on a reset clears RAM in place. All or nothing.
+ *
+ * Returns: MEM_OK or MEM_ERR_NO_MEMORY
+ */
+MemStatus pgm_preallocate(Pgm *pgm, GError **error);
+
+/* Whether gmm_share_scan() may look at this machine's pages; off by default. */
+void pgm_set_sharing(Pgm *pgm, bool allowed);
+
+/* The machine as GMM knows it: priority, balloon function. */
+GmmVm *pgm_gmm_vm(const Pgm *pgm);
 
 /**
  * pgm_ensure_handy:

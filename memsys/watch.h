@@ -9,14 +9,16 @@
  */
 #pragma once
 
-#include "memsys/pgm.h"
+#include "memsys/cpu_port.h"
 
 #pragma GCC visibility push(default)
 
 typedef struct PgmWatch PgmWatch;
 
 typedef struct PgmWatchHit {
-    GPhys gpa;      /* first byte accessed, which may lie before the watched range */
+    GPhys gpa; /* first byte accessed, which may lie before the watched range */
+    GVirt gva; /* the same as the CPU named it; only if by_gva */
+    bool by_gva;
     uint32_t len;   /* bytes of the access; a bulk access reports page by page */
     uint64_t value; /* read or written, little-endian; for len > 8 the first eight bytes */
     MemAccess access;
@@ -37,8 +39,25 @@ typedef void (*PgmWatchFunc)(Pgm *pgm, const PgmWatchHit *hit, void *user);
 PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, bool before,
                         PgmWatchFunc func, void *user, GError **error);
 
+/**
+ * pgm_watch_new_virtual:
+ * @start, @len: guest-virtual (linear) bytes as @cpu's programs name them, whatever is mapped there
+ *
+ * Only accesses of @cpu by such an address hit. Survives changes of CR3.
+ */
+PgmWatch *pgm_watch_new_virtual(PgmCpu *cpu, GVirt start, uint64_t len, unsigned accesses,
+                                bool before, PgmWatchFunc func, void *user, GError **error);
+
 /* Any time, from its own function too. */
 void pgm_watch_free(PgmWatch *watch);
+
+/* Of @cpu's virtual watches: any byte of the page at @gva? The CPU asks at each fill, and answers
+ * that are watched it does not cache but brings to pgm_cpu_bus_read() and its siblings. */
+bool pgm_watch_covers_virtual(const PgmCpu *cpu, GVirt gva, unsigned accesses);
+
+/* One access within a page, with the virtual watches told before and after. */
+MemStatus pgm_cpu_bus_read(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t *ret_value);
+MemStatus pgm_cpu_bus_write(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t value);
 
 /* Is any byte of the page watched for one of @accesses? */
 bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses);

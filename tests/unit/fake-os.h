@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "memsys/os-internal.h"
+#include "memsys/os.h"
 
 #include <glib.h>
 
