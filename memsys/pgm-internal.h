@@ -46,6 +46,7 @@ typedef struct PgmFreeBatch {
 } PgmFreeBatch;
 
 typedef struct PgmWatchTable PgmWatchTable;
+typedef struct PgmThreads PgmThreads;
 
 /*
  * Invariants:
@@ -87,7 +88,7 @@ struct Pgm {
     PgmWatchTable *watches; /* NULL: none */
 
     struct PgmTracking *tracking; /* snapshots and dirty clients; NULL: none yet (tracking.c) */
-    struct PgmThreads *threads;   /* other threads' requests; never NULL (external.c) */
+    PgmThreads *threads;          /* other threads' requests; never NULL (external.c) */
     bool locking; /* other threads may come: the machine's thread takes the PGM lock as it changes
                      records and ranges */
     struct MmHeap *heap; /* NULL: not used yet */
@@ -110,6 +111,8 @@ struct PgmCpu {
 };
 
 /* In external.c: the PGM lock, recursive; see memsys/external.h. */
+void pgm_threads_init(Pgm *pgm);
+void pgm_threads_clear(Pgm *pgm);
 void pgm_lock_slow(const Pgm *pgm);
 void pgm_unlock_slow(const Pgm *pgm);
 

@@ -41,6 +41,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->name = g_strdup(config->name ? config->name : "machine");
     pgm->ranges = g_ptr_array_new();
     pgm->cpus = g_ptr_array_new();
+    pgm_threads_init(pgm);
     mm_init(&pgm->mm, gmm, pgm->name, config->policy);
     if (!pgm_tlb_init(pgm, n_slots, config->tlb_slots == 0) || !executed_init(pgm)) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY, "no host memory for machine \"%s\"",
@@ -160,6 +161,7 @@ void pgm_free(Pgm *pgm)
     g_ptr_array_unref(pgm->ranges);
     g_ptr_array_unref(pgm->cpus);
     g_free(pgm->spans.spans);
+    pgm_threads_clear(pgm);
     g_free(pgm->name);
     g_free(pgm);
 }
