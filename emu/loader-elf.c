@@ -7,6 +7,7 @@
 #include "emu/loader-internal.h"
 
 #include "memsys/access.h"
+#include "memsys/os.h"
 
 #include <gelf.h>
 #include <inttypes.h>
@@ -155,25 +156,26 @@ static bool each_segment(const ElfImage *image, EmuMachine *machine, bool load, 
     return n > 0 || bad(image, error, "has nothing to load");
 }
 
-/* Keeps the symbol if it names a place in the program and there is room for it. */
-static void add_symbol(const ElfImage *image, const GElf_Sym *symbol, size_t strings,
+/* Keeps the symbol if it names a place in the program and is not beyond the limits. False: the host
+ * has no memory. */
+static bool add_symbol(const ElfImage *image, const GElf_Sym *symbol, size_t strings,
                        EmuSymbols *symbols, uint64_t *n_bytes)
 {
     if (symbol->st_shndx == SHN_UNDEF || GELF_ST_TYPE(symbol->st_info) > STT_FUNC) {
-        return;
+        return true;
     }
     const char *name = elf_strptr(image->elf, strings, symbol->st_name);
     size_t len = name != NULL ? strnlen(name, MAX_SYMBOL_NAME) : 0;
 
     if (len == 0 || len == MAX_SYMBOL_NAME || len > MAX_SYMBOL_BYTES - *n_bytes ||
         emu_symbols_count(symbols) == MAX_SYMBOLS) {
-        return;
+        return true;
     }
     *n_bytes += len;
-    emu_symbols_add(symbols, name, symbol->st_value, symbol->st_size);
+    return emu_symbols_add(symbols, name, symbol->st_value, symbol->st_size);
 }
 
-static void read_symbols(const ElfImage *image, EmuSymbols *symbols)
+static bool read_symbols(const ElfImage *image, EmuSymbols *symbols, GError **error)
 {
     Elf_Scn *section = NULL;
     uint64_t n_bytes = 0;
@@ -191,11 +193,13 @@ static void read_symbols(const ElfImage *image, EmuSymbols *symbols)
         for (uint64_t i = 0; i < n; i++) {
             GElf_Sym symbol;
 
-            if (gelf_getsym(data, (int)i, &symbol) != NULL) {
-                add_symbol(image, &symbol, header.sh_link, symbols, &n_bytes);
+            if (gelf_getsym(data, (int)i, &symbol) != NULL &&
+                !add_symbol(image, &symbol, header.sh_link, symbols, &n_bytes)) {
+                return bad(image, error, "its symbols do not fit into this host's memory");
             }
         }
     }
+    return true;
 }
 
 bool emu_load_elf(EmuMachine *machine, const char *path, EmuSymbols *symbols, GVirt *ret_entry,
@@ -214,7 +218,8 @@ bool emu_load_elf(EmuMachine *machine, const char *path, EmuSymbols *symbols, GV
     elf_version(EV_CURRENT);
 
     /* libelf may write to what it is given: a copy. */
-    g_autofree char *copy = g_try_malloc(image.len);
+    const MemOs *os = mem_os();
+    char *copy = os->try_alloc0(image.len);
 
     if (copy == NULL) {
         return bad(&image, error, "does not fit into this host's memory");
@@ -223,14 +228,14 @@ bool emu_load_elf(EmuMachine *machine, const char *path, EmuSymbols *symbols, GV
     image.elf = elf_memory(copy, image.len);
 
     bool ok = check_header(&image, error) && each_segment(&image, machine, false, error) &&
-              check_overlap(&image, error) && each_segment(&image, machine, true, error);
+              check_overlap(&image, error) &&
+              (symbols == NULL || read_symbols(&image, symbols, error)) &&
+              each_segment(&image, machine, true, error);
 
     if (ok) {
         *ret_entry = image.header.e_entry;
-        if (symbols != NULL) {
-            read_symbols(&image, symbols);
-        }
     }
     elf_end(image.elf);
+    os->free(copy);
     return ok;
 }

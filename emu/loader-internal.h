@@ -24,5 +24,5 @@ bool emu_loader_is_ram(EmuMachine *machine, GPhys start, uint64_t len);
 bool emu_loader_write(EmuMachine *machine, GPhys start, const void *bytes, uint64_t len,
                       const char *what, GError **error);
 
-/* Adds a copy of @name. */
-void emu_symbols_add(EmuSymbols *symbols, const char *name, GVirt address, uint64_t len);
+/* Adds a copy of @name. False: the host has no memory for it, or there are too many already. */
+bool emu_symbols_add(EmuSymbols *symbols, const char *name, GVirt address, uint64_t len);

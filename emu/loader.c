@@ -3,6 +3,7 @@
 #include "emu/loader-internal.h"
 
 #include "memsys/access.h"
+#include "memsys/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static GBytes *file_error(GError **error, const char *path, const char *what)
 {
@@ -21,39 +21,42 @@ static GBytes *file_error(GError **error, const char *path, const char *what)
 /* All of an open file into memory of its length. */
 static GBytes *read_whole(int fd, const char *path, size_t len, GError **error)
 {
-    uint8_t *bytes = g_try_malloc(len);
+    const MemOs *os = mem_os();
+    uint8_t *bytes = os->try_alloc0(len);
     size_t done = 0;
 
     if (bytes == NULL) {
         return file_error(error, path, "does not fit into this host's memory");
     }
     while (done < len) {
-        ssize_t n = read(fd, bytes + done, len - done);
+        ssize_t n = os->read(fd, bytes + done, len - done);
 
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
-            g_free(bytes);
-            return file_error(error, path,
-                              n < 0 ? g_strerror(errno) : "became shorter while it was read");
+            const char *what = n < 0 ? g_strerror(errno) : "became shorter while it was read";
+
+            os->free(bytes);
+            return file_error(error, path, what);
         }
         done += (size_t)n;
     }
-    return g_bytes_new_take(bytes, len);
+    return g_bytes_new_with_free_func(bytes, len, os->free, bytes);
 }
 
 GBytes *emu_file_read(const char *path, uint64_t max_len, GError **error)
 {
+    const MemOs *os = mem_os();
     /* Not blocking: a FIFO without a writer must not hold us up. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = os->open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     struct stat info;
     GBytes *bytes = NULL;
 
     if (fd < 0) {
         return file_error(error, path, g_strerror(errno));
     }
-    if (fstat(fd, &info) != 0) {
+    if (os->fstat(fd, &info) != 0) {
         file_error(error, path, g_strerror(errno));
     } else if (S_ISDIR(info.st_mode)) {
         file_error(error, path, "is a directory");
@@ -68,7 +71,7 @@ GBytes *emu_file_read(const char *path, uint64_t max_len, GError **error)
     } else {
         bytes = read_whole(fd, path, (size_t)info.st_size, error);
     }
-    close(fd);
+    os->close(fd);
     return bytes;
 }
 

@@ -40,7 +40,9 @@ static void on_code_changed(void *user, PageId id, uint32_t offset, uint32_t len
     UcCore *core = user;
     UcCodeChange change = { .id = id, .offset = offset, .len = len };
 
-    g_array_append_val(core->code_changes, change);
+    if (core->n_code_changes < UC_CORE_CODE_CHANGES) {
+        core->code_changes[core->n_code_changes++] = change;
+    }
     uc_core_attention(core, UC_ATTN_CODE);
 }
 
@@ -50,22 +52,33 @@ const PgmCpuCallbacks uc_core_cpu_callbacks = {
     .code_changed = on_code_changed,
 };
 
-void uc_core_apply_code_changes(UcCore *core)
+/* Nobody counts a guest's changes for us: where the list is full, all code is translated anew. */
+static void drop_changed(UcCore *core)
 {
-    uc_core_attention_clear(core, UC_ATTN_CODE);
-    if (core->code_changes->len == 0) {
+    if (core->n_code_changes == UC_CORE_CODE_CHANGES) {
+        uc_ctl_flush_tb(core->uc);
+        core->n_code_invalidations++;
         return;
     }
     core->scratch_fill = true;
-    for (unsigned i = 0; i < core->code_changes->len; i++) {
-        const UcCodeChange *change = &g_array_index(core->code_changes, UcCodeChange, i);
+    for (unsigned i = 0; i < core->n_code_changes; i++) {
+        const UcCodeChange *change = &core->code_changes[i];
         uint64_t name = UC_CORE_PAGE_NAME | (uint64_t)change->id << MEM_PAGE_SHIFT;
 
         uc_ctl_remove_cache(core->uc, name + change->offset, name + change->offset + change->len);
         core->n_code_invalidations++;
     }
     core->scratch_fill = false;
-    g_array_set_size(core->code_changes, 0);
+}
+
+void uc_core_apply_code_changes(UcCore *core)
+{
+    uc_core_attention_clear(core, UC_ATTN_CODE);
+    if (core->n_code_changes == 0) {
+        return;
+    }
+    drop_changed(core);
+    core->n_code_changes = 0;
     uc_core_forget_loops(core);
     uc_core_flush_tlb(core);
 }

@@ -13,10 +13,10 @@
 
 #include "emu/x86/operand.h"
 #include "memsys/access.h"
+#include "memsys/os.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define EFLAGS_TF 0x100u
 #define DR6_BS 0x4000u
@@ -36,10 +36,8 @@ static bool map_memory(UcCore *core, GError **error)
     if (err != UC_ERR_OK) {
         return engine_error(error, "map the arena", err);
     }
-    core->scratch =
-        mmap(NULL, MEM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (core->scratch == MAP_FAILED) {
-        core->scratch = NULL;
+    core->scratch = mem_os()->map_zeros(MEM_PAGE_SIZE);
+    if (core->scratch == NULL) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_ENGINE, "no memory for the engine's scratch page");
         return false;
     }
@@ -95,7 +93,6 @@ bool uc_core_init(UcCore *core, const UcCoreConfig *config, GError **error)
     core->pgm = config->pgm;
     uc_core_forget_loops(core);
     core->breakpoint_skip = UINT64_MAX;
-    core->code_changes = g_array_new(FALSE, FALSE, sizeof(UcCodeChange));
     core->breakpoints = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     core->cpu = pgm_cpu_attach(core->pgm, &uc_core_cpu_callbacks, core);
     if (!open_engine(core, config->uc_model, error)) {
@@ -128,13 +125,10 @@ void uc_core_clear(UcCore *core)
         uc_close(core->uc);
     }
     if (core->scratch != NULL) {
-        munmap(core->scratch, MEM_PAGE_SIZE);
+        mem_os()->unmap(core->scratch, MEM_PAGE_SIZE);
     }
     if (core->cpu != NULL) {
         pgm_cpu_detach(core->cpu);
-    }
-    if (core->code_changes != NULL) {
-        g_array_unref(core->code_changes);
     }
     if (core->breakpoints != NULL) {
         g_hash_table_unref(core->breakpoints);

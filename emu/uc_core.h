@@ -46,6 +46,7 @@
 
 #define UC_CORE_LOOPS 64
 #define UC_CORE_TRACKED 256
+#define UC_CORE_CODE_CHANGES 1024
 
 /* Why translated code was left. */
 typedef enum UcExit {
@@ -144,7 +145,8 @@ struct UcCore {
     UcTracked tracked[UC_CORE_TRACKED]; /* executed pages that were stored to, by page id */
     bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an
                                exact EIP */
-    GArray *code_changes;   /* of UcCodeChange */
+    UcCodeChange code_changes[UC_CORE_CODE_CHANGES]; /* to be dropped at the next boundary; */
+    unsigned n_code_changes; /* UC_CORE_CODE_CHANGES: not all are here, everything is dropped */
 
     /* What the last exit found. */
     UcExit exit;

@@ -441,6 +441,9 @@ static void on_breakpoint(uc_engine *uc, uint64_t address, uint32_t size, void *
     uc_emu_stop(uc);
 }
 
+/* Each is a hook that the engine looks at for every block it translates. */
+#define MAX_BREAKPOINTS 65536u
+
 bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error)
 {
     UcBreakpoint *breakpoint = g_hash_table_lookup(core->breakpoints, &address);
@@ -448,6 +451,12 @@ bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error)
     if (breakpoint != NULL) {
         breakpoint->count++;
         return true;
+    }
+    if (g_hash_table_size(core->breakpoints) >= MAX_BREAKPOINTS) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
+                    "no breakpoint at 0x%" PRIx64 ": there are %u already; remove one first",
+                    address, MAX_BREAKPOINTS);
+        return false;
     }
     breakpoint = g_new0(UcBreakpoint, 1);
     breakpoint->count = 1;

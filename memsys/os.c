@@ -159,6 +159,8 @@ const MemOs *mem_os_host(void)
         .pwrite = pwrite,
         .lseek = lseek,
         .fstat = fstat,
+        .stat = stat,
+        .ftruncate = ftruncate,
         .fsync = fsync,
         .close = close,
         .rename = rename,

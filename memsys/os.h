@@ -55,6 +55,8 @@ typedef struct MemOs {
     ssize_t (*pwrite)(int fd, const void *buf, size_t len, off_t offset);
     off_t (*lseek)(int fd, off_t offset, int whence);
     int (*fstat)(int fd, struct stat *ret_stat);
+    int (*stat)(const char *path, struct stat *ret_stat);
+    int (*ftruncate)(int fd, off_t len);
     int (*fsync)(int fd);
     int (*close)(int fd);
     int (*rename)(const char *from, const char *to);
