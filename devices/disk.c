@@ -11,12 +11,12 @@
 #include "devices/disk.h"
 
 #include "emu/error.h"
+#include "memsys/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define CLUSTER_SECTORS 8
 #define MAX_SECTORS (UINT64_C(1) << 48) /* what LBA48 can name */
@@ -40,7 +40,7 @@ static bool check_file(int fd, const char *path, uint64_t *ret_len, GError **err
 {
     struct stat st;
 
-    if (fstat(fd, &st) != 0) {
+    if (mem_os()->fstat(fd, &st) != 0) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_FILE, "disk image %s: cannot be examined: %s", path,
                     g_strerror(errno));
         return false;
@@ -52,7 +52,7 @@ static bool check_file(int fd, const char *path, uint64_t *ret_len, GError **err
         return false;
     }
 
-    off_t len = S_ISBLK(st.st_mode) ? lseek(fd, 0, SEEK_END) : st.st_size;
+    off_t len = S_ISBLK(st.st_mode) ? mem_os()->lseek(fd, 0, SEEK_END) : st.st_size;
 
     if (len <= 0) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
@@ -74,7 +74,7 @@ static bool check_file(int fd, const char *path, uint64_t *ret_len, GError **err
 DevDisk *dev_disk_open(const char *path, bool writable, GError **error)
 {
     /* O_NONBLOCK: opening a pipe must fail here, not wait for its other end. */
-    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    int fd = mem_os()->open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK, 0);
     uint64_t len;
 
     if (fd < 0) {
@@ -83,7 +83,7 @@ DevDisk *dev_disk_open(const char *path, bool writable, GError **error)
         return NULL;
     }
     if (!check_file(fd, path, &len, error)) {
-        close(fd);
+        mem_os()->close(fd);
         return NULL;
     }
 
@@ -93,7 +93,7 @@ DevDisk *dev_disk_open(const char *path, bool writable, GError **error)
     disk->file_len = len;
     disk->n_sectors = (len + DEV_SECTOR_SIZE - 1) / DEV_SECTOR_SIZE;
     if (!writable) {
-        disk->overlay = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+        disk->overlay = g_hash_table_new_full(g_int64_hash, g_int64_equal, mem_os()->free, NULL);
     }
     return disk;
 }
@@ -104,7 +104,7 @@ void dev_disk_free(DevDisk *disk)
         return;
     }
     g_clear_pointer(&disk->overlay, g_hash_table_unref);
-    close(disk->fd);
+    mem_os()->close(disk->fd);
     g_free(disk);
 }
 
@@ -122,7 +122,8 @@ static bool read_file(const DevDisk *disk, uint64_t lba, uint8_t *ret_sector)
     size_t done = 0;
 
     while (done < want) {
-        ssize_t n = pread(disk->fd, ret_sector + done, want - done, (off_t)(offset + done));
+        ssize_t n =
+            mem_os()->pread(disk->fd, ret_sector + done, want - done, (off_t)(offset + done));
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -142,7 +143,8 @@ static bool write_file(DevDisk *disk, uint64_t lba, const uint8_t *sector)
     size_t done = 0;
 
     while (done < DEV_SECTOR_SIZE) {
-        ssize_t n = pwrite(disk->fd, sector + done, DEV_SECTOR_SIZE - done, (off_t)(offset + done));
+        ssize_t n = mem_os()->pwrite(disk->fd, sector + done, DEV_SECTOR_SIZE - done,
+                                     (off_t)(offset + done));
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -189,7 +191,7 @@ bool dev_disk_write(DevDisk *disk, uint64_t lba, const uint8_t *sector)
     Cluster *cluster = g_hash_table_lookup(disk->overlay, &number);
 
     if (cluster == NULL) {
-        cluster = g_try_new(Cluster, 1);
+        cluster = mem_os()->try_alloc0(sizeof(Cluster));
         if (cluster == NULL) {
             return false;
         }
@@ -204,5 +206,5 @@ bool dev_disk_write(DevDisk *disk, uint64_t lba, const uint8_t *sector)
 
 bool dev_disk_flush(DevDisk *disk)
 {
-    return disk->overlay != NULL || fdatasync(disk->fd) == 0;
+    return disk->overlay != NULL || mem_os()->fsync(disk->fd) == 0;
 }

@@ -19,6 +19,7 @@
 
 #include "emu/error.h"
 #include "emu/state.h"
+#include "memsys/os.h"
 
 #include <string.h>
 
@@ -219,7 +220,8 @@ bool dev_fw_cfg_add_file(DevFwCfg *fw_cfg, const char *name, const void *data, s
         return false;
     }
 
-    void *copy = g_try_malloc(MAX(len, 1));
+    const MemOs *os = mem_os();
+    void *copy = os->try_alloc0(MAX(len, 1));
 
     if (copy == NULL) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
@@ -238,7 +240,7 @@ bool dev_fw_cfg_add_file(DevFwCfg *fw_cfg, const char *name, const void *data, s
     memcpy(entry, &size_be, sizeof size_be);
     memcpy(entry + 4, &key_be, sizeof key_be);
     memcpy(entry + DIR_ENTRY_SIZE - DIR_NAME_SIZE, name, strlen(name));
-    set_item(fw_cfg, key, g_bytes_new_take(copy, len));
+    set_item(fw_cfg, key, g_bytes_new_with_free_func(copy, len, os->free, copy));
     g_hash_table_add(fw_cfg->names, g_strdup(name));
     g_byte_array_append(fw_cfg->directory, entry, sizeof entry);
     fw_cfg->n_files++;

@@ -5,11 +5,10 @@
 #include "files.h"
 
 #include "emu/error.h"
+#include "memsys/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct KnownFile {
     dev_t device;
@@ -74,7 +73,7 @@ bool fe_files_add_input(FeFiles *files, const char *option, const char *path, bo
 {
     struct stat info;
 
-    return stat(path, &info) != 0 || add(files, &info, option, path, written, error);
+    return mem_os()->stat(path, &info) != 0 || add(files, &info, option, path, written, error);
 }
 
 static int refuse(const char *option, const char *path, int host_error, GError **error)
@@ -87,24 +86,25 @@ static int refuse(const char *option, const char *path, int host_error, GError *
 int fe_files_open_output(FeFiles *files, const char *option, const char *path, GError **error)
 {
     /* Not emptied before it is known not to be somebody's input. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    const MemOs *os = mem_os();
+    int fd = os->open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
     struct stat info;
 
     if (fd < 0) {
         return refuse(option, path, errno, error);
     }
-    if (fstat(fd, &info) != 0) {
+    if (os->fstat(fd, &info) != 0) {
         refuse(option, path, errno, error);
-        close(fd);
+        os->close(fd);
         return -1;
     }
     if (!add(files, &info, option, path, true, error)) {
-        close(fd);
+        os->close(fd);
         return -1;
     }
-    if (S_ISREG(info.st_mode) && ftruncate(fd, 0) != 0) {
+    if (S_ISREG(info.st_mode) && os->ftruncate(fd, 0) != 0) {
         refuse(option, path, errno, error);
-        close(fd);
+        os->close(fd);
         return -1;
     }
     return fd;

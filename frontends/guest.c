@@ -5,6 +5,8 @@
  */
 #include "guest.h"
 
+#include "memsys/os.h"
+
 #define BIOS_MAX (UINT64_C(16) << 20)
 #define BIOS_UNIT 4096
 #define KERNEL_MAX (UINT64_C(1) << 30)
@@ -24,7 +26,9 @@ static const char *const bios_places[] = {
 static const char *find_bios(GError **error)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(bios_places); i++) {
-        if (g_file_test(bios_places[i], G_FILE_TEST_IS_REGULAR)) {
+        struct stat info;
+
+        if (mem_os()->stat(bios_places[i], &info) == 0 && S_ISREG(info.st_mode)) {
             return bios_places[i];
         }
     }

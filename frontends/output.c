@@ -6,6 +6,7 @@
 
 #include "output.h"
 
+#include "memsys/os.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ void fe_output_free(FeOutput *output)
     }
     fe_output_flush(output);
     if (output->fd != STDOUT_FILENO && output->fd != STDERR_FILENO) {
-        close(output->fd);
+        mem_os()->close(output->fd);
     }
     g_free(output->name);
     g_free(output);
@@ -65,7 +66,7 @@ void fe_output_flush(FeOutput *output)
     size_t done = 0;
 
     while (done < output->len && output->host_error == 0) {
-        ssize_t n = write(output->fd, output->buffer + done, output->len - done);
+        ssize_t n = mem_os()->write(output->fd, output->buffer + done, output->len - done);
         int host_error = n < 0 ? errno : 0;
 
         if (n >= 0) {
