@@ -29,6 +29,8 @@ void pgm_pages_count(Pgm *pgm, PgmPage page, uint64_t n, int sign)
 
     counts->all += delta;
     counts->written += pgm_page_written(page) ? delta : 0;
+    counts->read_locked += pgm_page_read_locks(page) != 0 ? delta : 0;
+    counts->write_locked += pgm_page_write_locks(page) != 0 ? delta : 0;
     /* The memory of an alias is counted where it lives, with its MMIO2. */
     if (type == PGM_PAGE_MMIO || type == PGM_PAGE_MMIO2_ALIAS) {
         counts->pure_mmio += delta;
@@ -87,10 +89,10 @@ static void drop_page(PgmRange *range, uint64_t index, bool seen, bool executed)
         drop_gpa(pgm, range->start + (index << MEM_PAGE_SHIFT), seen, executed);
     }
     if (range->kind == PGM_RANGE_MMIO2) {
-        const GArray *aliases = pgm_mmio2_of(range)->aliases;
+        const PgmMmio2 *mmio2 = pgm_mmio2_of(range);
 
-        for (unsigned i = 0; i < aliases->len; i++) {
-            const PgmAlias *alias = &g_array_index(aliases, PgmAlias, i);
+        for (unsigned i = 0; i < mmio2->n_aliases; i++) {
+            const PgmAlias *alias = &mmio2->aliases[i];
 
             if (alias->index == index && alias->mmio->start != MEM_GPHYS_NIL) {
                 drop_gpa(pgm, alias->mmio->start + (alias->mmio_index << MEM_PAGE_SHIFT), seen,
@@ -256,6 +258,31 @@ void pgm_page_init(PgmRange *range, uint64_t index, PgmRecord which, PgmPage pag
         touch(range, index);
     }
     pgm_pages_count(range->pgm, page, 1, +1);
+}
+
+void pgm_page_set_locks(PgmRange *range, uint64_t index, PgmRecord which, unsigned read_locks,
+                        unsigned write_locks)
+{
+    PgmPage *page =
+        which == PGM_RECORD_SHADOW ? pgm_shadow_page(range, index) : &range->pages[index];
+
+    pgm_lock(range->pgm);
+    pgm_pages_count(range->pgm, *page, 1, -1);
+    *page = pgm_page_with_locks(*page, read_locks, write_locks);
+    pgm_pages_count(range->pgm, *page, 1, +1);
+    if (which == PGM_RECORD_FRONT) {
+        touch(range, index);
+    }
+    pgm_unlock(range->pgm);
+}
+
+bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark)
+{
+    PgmPage *page = &range->pages[index];
+    bool was = (*page & PGM_PAGE_MARK_BIT) != 0;
+
+    *page = mark ? *page | PGM_PAGE_MARK_BIT : *page & ~PGM_PAGE_MARK_BIT;
+    return was;
 }
 
 bool pgm_uniform_to_records(PgmRange *range)

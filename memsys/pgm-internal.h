@@ -46,6 +46,12 @@ typedef struct PgmFreeBatch {
 } PgmFreeBatch;
 
 typedef struct PgmWatchTable PgmWatchTable;
+
+/* A place in pgm->ranges, good or not: ranges may have gone since. */
+typedef struct PgmCursor {
+    unsigned range;
+    uint64_t index;
+} PgmCursor;
 typedef struct PgmThreads PgmThreads;
 
 /*
@@ -94,6 +100,9 @@ struct Pgm {
     struct MmHeap *heap; /* NULL: not used yet */
     bool allow_sharing;
     bool preallocated;
+    bool large_runs;
+    PgmCursor share_cursor;   /* where the next slice of the share scan begins */
+    uint64_t ballooned_known; /* what GMM was last told; see pgm_balloon_settle() */
 
     PgmRomProtectHook rom_protect_hook;
     void *rom_protect_user;
@@ -173,6 +182,10 @@ void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage t
 /* The first value of a record that was zero until now, and not counted; nobody can have seen it. */
 void pgm_page_init(PgmRange *range, uint64_t index, PgmRecord which, PgmPage page);
 
+/* Sets the lock counts alone: nothing about the page looks different to anybody. */
+void pgm_page_set_locks(PgmRange *range, uint64_t index, PgmRecord which, unsigned read_locks,
+                        unsigned write_locks);
+
 /* Counts records that appear or go as a whole: @n equal records, +1 or -1 each. */
 void pgm_pages_count(Pgm *pgm, PgmPage page, uint64_t n, int sign);
 
@@ -230,13 +243,35 @@ bool pgm_uniform_to_records(PgmRange *range);
 /* ALLOCATED to WRITE_MONITORED; other states stay. */
 void pgm_page_arm(PgmRange *range, uint64_t index);
 
-/* State changes whose public callers come later (balloon, sharing, dirty clients). RAM only. */
-MemStatus pgm_page_monitor_internal(Pgm *pgm, GPhys gpa);
-void pgm_monitor_all_internal(Pgm *pgm);
-MemStatus pgm_page_balloon_internal(Pgm *pgm, GPhys gpa, bool inflate);
-MemStatus pgm_page_share_internal(Pgm *pgm, GPhys gpa);
-/* Drops what backs the RAM page and shows shared page @id there, with a reference of its own. */
-MemStatus pgm_page_map_shared_internal(Pgm *pgm, GPhys gpa, PageId id);
+/* Marks the page for a caller that looks for repeats and takes all marks off again before anything
+ * else happens. Returns: whether it was marked. */
+bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark);
+
+/* ---- balloon.c */
+
+/* Tells GMM how many pages are ballooned now, if that changed: after balloon, reset, restore, load,
+ * and before a reservation shrinks. */
+void pgm_balloon_settle(Pgm *pgm);
+
+/* ---- share-scan.c */
+
+/* Looks at up to @n_pages pages, each at most once. Returns: how many. No-op without
+ * pgm_set_sharing(). Machine's thread. */
+uint64_t pgm_share_slice(Pgm *pgm, uint64_t n_pages);
+
+/* ---- compact.c */
+
+/* Moves up to @n_pages pages out of sparse chunks. Returns: how many. Machine's thread. */
+uint64_t pgm_compact_slice(Pgm *pgm, uint64_t n_pages);
+
+/* ---- large-run.c */
+
+/* Makes or frees the table of a RAM range's runs; without host memory the range has none. */
+void pgm_runs_init(PgmRange *range);
+void pgm_runs_clear(PgmRange *range);
+
+/* A page of zeros at its place in the chunk of its run; false: take one from anywhere. */
+bool pgm_run_take(PgmRange *range, uint64_t index, PageId *ret_id);
 
 /* ---- handy.c */
 

@@ -70,9 +70,11 @@ typedef struct PgmPageCounts {
     uint64_t shared;
     uint64_t zero; /* BALLOONED included */
     uint64_t pure_mmio;
-    uint64_t monitored; /* within private */
-    uint64_t ballooned; /* within zero */
-    uint64_t written;   /* pages with the written bit */
+    uint64_t monitored;   /* within private */
+    uint64_t ballooned;   /* within zero */
+    uint64_t written;     /* pages with the written bit */
+    uint64_t read_locked; /* pages with a lock of the kind (memsys/map.h), for good or not */
+    uint64_t write_locked;
 } PgmPageCounts;
 
 /* Events since creation or pgm_reset_stats(). */

@@ -41,8 +41,11 @@ typedef struct PgmRange {
     PgmPage *pages;
     size_t pages_mapped; /* bytes mapped for pages; 0 if they are heap memory */
     PgmPage uniform;
-    uint64_t *touched;        /* RAM only */
+    uint64_t *touched; /* RAM only */
+    uint32_t *runs;    /* chunk of each 2 MiB-aligned run; NULL: RAM pages lie anywhere */
+    size_t runs_mapped;
     struct PgmRange *beneath; /* RAM covered while mapped, or NULL */
+    uint64_t n_locks;         /* of pages, that somebody will undo (map.c) */
     GPtrArray *handlers;      /* of PgmHandler, sorted; NULL: none */
     char *owner;
     char *description;
@@ -78,8 +81,10 @@ struct PgmMmio2 {
     PageId first_id;
     bool can_track;
     bool tracking;
-    uint64_t *dirty; /* one bit a page; only if can_track */
-    GArray *aliases; /* of PgmAlias */
+    uint64_t *dirty;   /* one bit a page; only if can_track */
+    PgmAlias *aliases; /* as many as a guest's device makes: from the host's hooks */
+    unsigned n_aliases;
+    unsigned aliases_room;
 };
 
 static inline PgmRom *pgm_rom_of(PgmRange *range)

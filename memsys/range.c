@@ -101,7 +101,8 @@ MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t 
 
 void pgm_range_clear(PgmRange *range)
 {
-    g_assert(range->start == MEM_GPHYS_NIL);
+    /* Freeing memory that somebody has mapped is a bug of the caller. */
+    g_assert(range->start == MEM_GPHYS_NIL && range->n_locks == 0);
     pgm_handlers_detach(range);
     pgm_records_free(range->pgm, range->pages, range->pages_mapped);
     if (range->touched) {

@@ -8,12 +8,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define ROUND_UP_TO_PAGE(len) (((len) + MEM_PAGE_SIZE - 1) & MEM_PAGE_MASK)
+
 typedef struct Check {
     Pgm *pgm;
     GString *report;
     unsigned n_bad;
     PgmPageCounts counts;
-    GHashTable *owners; /* page id -> 1: private ids seen so far */
+    uint64_t *seen; /* a bit a page id: private ids seen so far */
 } Check;
 
 G_GNUC_PRINTF(2, 3)
@@ -80,6 +82,8 @@ static void count_page(PgmPageCounts *counts, PgmPage page, uint64_t n)
 
     counts->all += n;
     counts->written += pgm_page_written(page) ? n : 0;
+    counts->read_locked += pgm_page_read_locks(page) != 0 ? n : 0;
+    counts->write_locked += pgm_page_write_locks(page) != 0 ? n : 0;
     if (pgm_page_type(page) == PGM_PAGE_MMIO || pgm_page_type(page) == PGM_PAGE_MMIO2_ALIAS) {
         counts->pure_mmio += n;
     } else if (state == PGM_PAGE_SHARED) {
@@ -93,6 +97,16 @@ static void count_page(PgmPageCounts *counts, PgmPage page, uint64_t n)
         counts->zero += n;
         counts->ballooned += state == PGM_PAGE_BALLOONED ? n : 0;
     }
+}
+
+/* False: it was seen before. */
+static bool mark_seen(Check *check, PageId id)
+{
+    uint64_t bit = UINT64_C(1) << (id & 63);
+    bool seen = (check->seen[id >> 6] & bit) != 0;
+
+    check->seen[id >> 6] |= bit;
+    return !seen;
 }
 
 static void check_id(Check *check, const PgmRange *range, uint64_t index, PgmPage page)
@@ -114,7 +128,7 @@ static void check_id(Check *check, const PgmRange *range, uint64_t index, PgmPag
         bad(check, "page %" PRIu64 " of \"%s\": GMM sees host page 0x%x otherwise", index,
             range->description, id);
     }
-    if (!shared && !g_hash_table_add(check->owners, GUINT_TO_POINTER(id))) {
+    if (!shared && !mark_seen(check, id)) {
         bad(check, "page %" PRIu64 " of \"%s\": host page 0x%x is used twice", index,
             range->description, id);
     }
@@ -238,8 +252,8 @@ static void check_mmio2(Check *check, PgmRange *range)
                 range->description);
         }
     }
-    for (unsigned i = 0; i < mmio2->aliases->len; i++) {
-        const PgmAlias *alias = &g_array_index(mmio2->aliases, PgmAlias, i);
+    for (unsigned i = 0; i < mmio2->n_aliases; i++) {
+        const PgmAlias *alias = &mmio2->aliases[i];
 
         if (!alias->mmio->pages ||
             pgm_page_id(alias->mmio->pages[alias->mmio_index]) != mmio2->first_id + alias->index) {
@@ -358,7 +372,13 @@ unsigned pgm_verify(Pgm *pgm, GString *report)
     PgmStats events = pgm->stats;
     Check check = { .pgm = pgm, .report = report ? report : own };
 
-    check.owners = g_hash_table_new(NULL, NULL);
+    size_t seen_len = ROUND_UP_TO_PAGE(gmm_arena_size(pgm->gmm) / MEM_PAGE_SIZE / 8);
+
+    check.seen = pgm->os->map_zeros(seen_len);
+    if (check.seen == NULL) {
+        bad(&check, "the host has no memory to check with");
+        return check.n_bad;
+    }
     check.n_bad += pgm_spans_verify(pgm, check.report);
     check_cache(&check);
     for (unsigned i = 0; i < pgm->ranges->len; i++) {
@@ -370,7 +390,7 @@ unsigned pgm_verify(Pgm *pgm, GString *report)
     if (pgm->batch_depth != 0) {
         bad(&check, "a batch of changes was left open");
     }
-    g_hash_table_unref(check.owners);
+    pgm->os->unmap(check.seen, seen_len);
     pgm->stats = events; /* looking is no event */
     return check.n_bad;
 }
