@@ -262,6 +262,80 @@ void gmm_account_end(GmmVm *vm);
 /* A shared page goes whose references were all left behind. */
 void gmm_account_drop_shared(Gmm *gmm, uint32_t refs);
 
+/* ---- gmm-work.c: slices of work for the machines, each on its own thread */
+
+typedef enum GmmWork {
+    GMM_WORK_SHARE,   /* look at pages, offer them (gmm_vm_share_offer()) */
+    GMM_WORK_COMPACT, /* move pages (gmm_vm_sparse_pages(), gmm_vm_move_page()) */
+    GMM_N_WORKS
+} GmmWork;
+
+/* Answer of work(): this machine takes no part (sharing is off); costs no budget. */
+#define GMM_WORK_DECLINED UINT64_MAX
+
+typedef struct GmmVmOps {
+    /*
+     * @n_pages: at most so many to look at or to move. Called on the thread of whoever called
+     * gmm_share_scan() or gmm_compact(), without any lock of GMM's; must not wait for another
+     * machine. Either does the work (machine not running) and returns the pages done, or queues it
+     * to the machine's thread and returns 0.
+     */
+    uint64_t (*work)(void *user, GmmWork work, uint64_t n_pages);
+} GmmVmOps;
+
+/**
+ * gmm_vm_set_ops:
+ * @ops: (nullable): must outlive the machine; NULL: no work for it any more
+ *
+ * Waits until no call of the former ops runs, so that @user may go afterwards. gmm_vm_free() waits
+ * in the same way.
+ */
+void gmm_vm_set_ops(GmmVm *vm, const GmmVmOps *ops, void *user);
+
+/* ---- gmm-compact.c: for PGM's part of compaction, on the machine's own thread */
+
+/**
+ * gmm_vm_sparse_pages:
+ * @max: entries there are in the arrays
+ * @ret_ids, @ret_gpas: private BASE pages with a guest frame, and these frames
+ *
+ * Pages of one chunk of this machine that would be empty without them, the sparsest first, when the
+ * machine's other chunks have room for all of them. Offers each page once a round: the next call
+ * goes on behind, in the next sparsest chunk in the end. Shared pages stay where they are, and so
+ * do chunks with any, or with pages of other machines; placed chunks take no part.
+ *
+ * The caller first tells where its handy pages went (pgm_handy_report()) and flushes what it is
+ * freeing. It may find a page locked or @ret_gpas no longer true (RAM under an overlay keeps its
+ * frame): it checks that its record at that address still has the id, else leaves the page alone.
+ *
+ * Returns: the number of pages; 0 ends the round, and the next call begins another
+ */
+uint32_t gmm_vm_sparse_pages(GmmVm *vm, uint32_t max, PageId *ret_ids, GPhys *ret_gpas);
+
+/**
+ * gmm_vm_move_page:
+ * @id: a private page of this machine, not in a run; nobody writes it during the call
+ * @ret_id: another page with the same bytes, account and guest frame, in a fuller chunk
+ *
+ * @id is free when this returns: the caller, on the machine's thread (and under the PGM lock if
+ * others may come), puts the new id in its record and invalidates before anything else. Nothing
+ * more is charged meanwhile, so no limit can refuse it.
+ *
+ * Returns: MEM_OK; MEM_ERR_BAD_PAGE_ID, MEM_ERR_PAGE_NOT_PRIVATE, MEM_ERR_NOT_OWNER,
+ *   MEM_ERR_WRONG_TYPE (a run); MEM_ERR_LIMIT_REACHED: no room in another chunk of the machine
+ */
+MemStatus gmm_vm_move_page(GmmVm *vm, PageId id, PageId *ret_id);
+
+/* ---- gmm-share.c */
+
+/* PGM copied @n shared pages because of writes; for the statistics only. */
+void gmm_vm_note_copies(GmmVm *vm, uint64_t n);
+
+/* ---- gmm.c */
+
+/* gmm_vm_free() that says what was left: allocated by account, private, shared and ballooned. */
+uint64_t gmm_vm_free_audited(GmmVm *vm, GmmVmStats *ret_left);
+
 /* ---- gmm-free.c */
 /* Frees this private page of @vm. */
 void gmm_free_private(GmmVm *vm, GmmChunk *chunk, uint32_t index);

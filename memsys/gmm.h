@@ -263,7 +263,7 @@ MemStatus gmm_vm_unshare_page(GmmVm *vm, PageId id);
  * account to another.
  *
  * Returns: MEM_OK, MEM_ERR_BAD_PAGE_ID, MEM_ERR_NOT_OWNER, MEM_ERR_FREE_TOO_MUCH (not charged to
- *   @from), MEM_ERR_ACCOUNT_LIMIT (no room in @to)
+ *   @from), MEM_ERR_WRONG_TYPE (a page of a run), MEM_ERR_ACCOUNT_LIMIT (no room in @to)
  */
 MemStatus gmm_vm_recharge(GmmVm *vm, PageId id, GmmAccount from, GmmAccount to);
 
@@ -271,17 +271,20 @@ MemStatus gmm_vm_recharge(GmmVm *vm, PageId id, GmmAccount from, GmmAccount to);
 
 /**
  * gmm_vm_alloc_placed:
- * @chunk: (inout): the chunk of the run, as an earlier call gave it; 0: none yet
- * @index: 0 to 511, the page's place
+ * @chunk: (inout): the chunk of the run, as an earlier call gave it: an opaque number; 0: none yet
+ * @index: 0 to 511, the page's place: the id is @index modulo 512
  *
  * One page at a fixed place of a chunk that belongs to the run alone. Charged to BASE. It is freed
- * as other pages are; the chunk lives while any of its pages does, and the caller forgets @chunk
- * when gmm_chunk_is_placed() says that it is gone.
+ * as other pages are; the chunk lives while any of its pages does. A number whose chunk has gone
+ * counts as 0, and @chunk is changed. At most three quarters of the arena go to placed chunks.
  *
  * Returns: as gmm_vm_alloc(); MEM_ERR_IN_USE if the place is taken; MEM_ERR_HOST_MEMORY if there is
  *   no whole chunk: take a page from anywhere instead
  */
 MemStatus gmm_vm_alloc_placed(GmmVm *vm, uint32_t *chunk, unsigned index, GmmHandyPage *ret_page);
+
+/* Does the chunk that gmm_vm_alloc_placed() gave this machine by that number still live? */
+bool gmm_chunk_is_placed(GmmVm *vm, uint32_t chunk);
 
 /* ---- sharing by content */
 
