@@ -6,6 +6,7 @@
  *
  * Handlers and devices may change the map, so nothing looked up before a callback is used after it.
  */
+#include "memsys/guest-bytes.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -19,28 +20,6 @@ void pgm_report_unassigned(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access, 
     }
     if (pgm->unassigned_hook) {
         pgm->unassigned_hook(pgm, gpa, len, access, origin, pgm->unassigned_user);
-    }
-}
-
-/* Aligned accesses of 2, 4 and 8 bytes are single host accesses: a guest may poll what we write. */
-static void copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-    switch (len) {
-    case 1:
-        *to = *from;
-        break;
-    case 2:
-        memcpy(to, from, 2);
-        break;
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    default:
-        memcpy(to, from, len);
-        break;
     }
 }
 
@@ -65,7 +44,7 @@ static MemStatus read_default(const PgmPlace *place, GPhys gpa, uint8_t *buf, ui
     if (!view.has_memory) {
         return pgm_mmio_read_bytes(place->range, range_offset(place, gpa), buf, len);
     }
-    copy_bytes(buf, pgm_host(place->range->pgm, view.read_id) + page_offset(gpa), len);
+    guest_load(buf, pgm_host(place->range->pgm, view.read_id) + page_offset(gpa), len);
     return MEM_OK;
 }
 
@@ -169,7 +148,7 @@ static MemStatus write_default(const PgmPlace *place, GPhys gpa, const uint8_t *
     if (place->range->kind == PGM_RANGE_ROM) {
         pgm->stats.rom_writes_shadow++;
     }
-    copy_bytes(host, buf, len);
+    guest_store(host, buf, len);
     pgm_code_written(pgm, id, page_offset(gpa), len);
     return MEM_OK;
 }
@@ -271,7 +250,20 @@ static uint32_t first_part(Pgm *pgm, GPhys gpa, uint32_t len)
 static void store_le(uint8_t *bytes, unsigned size, uint64_t value)
 {
     value = GUINT64_TO_LE(value);
-    copy_bytes(bytes, (const uint8_t *)&value, size);
+    switch (size) {
+    case 1:
+        bytes[0] = (uint8_t)value;
+        break;
+    case 2:
+        memcpy(bytes, &value, 2);
+        break;
+    case 4:
+        memcpy(bytes, &value, 4);
+        break;
+    default:
+        memcpy(bytes, &value, size);
+        break;
+    }
 }
 
 /* By size, not through a zeroed word: a wide load of what narrow stores made would wait for them,
@@ -293,6 +285,48 @@ static uint64_t load_le(const uint8_t *bytes, unsigned size)
         return GUINT32_FROM_LE(value32);
     default:
         memcpy(&value, bytes, size);
+        return GUINT64_FROM_LE(value);
+    }
+}
+
+/* The same with memory of the guest. */
+static void guest_store_le(uint8_t *host, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1:
+        pgm_host_store_u8(host, (uint8_t)value);
+        break;
+    case 2:
+        pgm_host_store_u16(host, GUINT16_TO_LE((uint16_t)value));
+        break;
+    case 4:
+        pgm_host_store_u32(host, GUINT32_TO_LE((uint32_t)value));
+        break;
+    case 8:
+        pgm_host_store_u64(host, GUINT64_TO_LE(value));
+        break;
+    default:
+        value = GUINT64_TO_LE(value);
+        pgm_host_copy(host, &value, size);
+        break;
+    }
+}
+
+static uint64_t guest_load_le(const uint8_t *host, unsigned size)
+{
+    uint64_t value = 0;
+
+    switch (size) {
+    case 1:
+        return pgm_host_load_u8(host);
+    case 2:
+        return GUINT16_FROM_LE(pgm_host_load_u16(host));
+    case 4:
+        return GUINT32_FROM_LE(pgm_host_load_u32(host));
+    case 8:
+        return GUINT64_FROM_LE(pgm_host_load_u64(host));
+    default:
+        pgm_host_copy(&value, host, size);
         return GUINT64_FROM_LE(value);
     }
 }
@@ -364,7 +398,7 @@ static bool quick_read(Pgm *pgm, GPhys gpa, unsigned size, uint64_t *ret_value,
     if (view.read_caught) {
         return false;
     }
-    *ret_value = load_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size);
+    *ret_value = guest_load_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size);
     *ret_status = MEM_OK;
     pgm_tlb_fill(pgm, &place, &view);
     return true;
@@ -389,7 +423,7 @@ static bool quick_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemS
     if (view.write_caught || !view.writable || pgm_id_executed(pgm, view.read_id)) {
         return false;
     }
-    store_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size, value);
+    guest_store_le(pgm_host(pgm, view.read_id) + page_offset(gpa), size, value);
     *ret_status = MEM_OK;
     pgm_tlb_fill(pgm, &place, &view);
     return true;
@@ -462,7 +496,7 @@ MemStatus pgm_bus_read(Pgm *pgm, GPhys gpa, unsigned size, MemOrigin origin, uin
     if (!host) {
         return slow_read(pgm, gpa, size, origin, ret_value);
     }
-    *ret_value = load_le(host, size);
+    *ret_value = guest_load_le(host, size);
     return MEM_OK;
 }
 
@@ -477,6 +511,6 @@ MemStatus pgm_bus_write(Pgm *pgm, GPhys gpa, unsigned size, uint64_t value, MemO
     if (!host) {
         return slow_write(pgm, gpa, size, value, origin);
     }
-    store_le(host, size, value);
+    guest_store_le(host, size, value);
     return MEM_OK;
 }

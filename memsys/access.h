@@ -50,10 +50,7 @@ static inline uint8_t pgm_read_u8_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
         (void)pgm_bus_read(pgm, gpa, 1, origin, &slow);
         return (uint8_t)slow;
     }
-    uint8_t value;
-
-    memcpy(&value, host, sizeof value);
-    return value;
+    return pgm_host_load_u8(host);
 }
 
 static inline MemStatus pgm_write_u8_as(Pgm *pgm, GPhys gpa, uint8_t value, MemOrigin origin)
@@ -63,7 +60,7 @@ static inline MemStatus pgm_write_u8_as(Pgm *pgm, GPhys gpa, uint8_t value, MemO
     if (G_UNLIKELY(!host)) {
         return pgm_bus_write(pgm, gpa, 1, value, origin);
     }
-    memcpy(host, &value, sizeof value);
+    pgm_host_store_u8(host, value);
     return MEM_OK;
 }
 
@@ -87,10 +84,7 @@ static inline uint16_t pgm_read_u16_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
         (void)pgm_bus_read(pgm, gpa, 2, origin, &slow);
         return (uint16_t)slow;
     }
-    uint16_t value;
-
-    memcpy(&value, host, sizeof value);
-    return GUINT16_FROM_LE(value);
+    return GUINT16_FROM_LE(pgm_host_load_u16(host));
 }
 
 static inline MemStatus pgm_write_u16_as(Pgm *pgm, GPhys gpa, uint16_t value, MemOrigin origin)
@@ -100,8 +94,7 @@ static inline MemStatus pgm_write_u16_as(Pgm *pgm, GPhys gpa, uint16_t value, Me
     if (G_UNLIKELY(!host)) {
         return pgm_bus_write(pgm, gpa, 2, value, origin);
     }
-    value = GUINT16_TO_LE(value);
-    memcpy(host, &value, sizeof value);
+    pgm_host_store_u16(host, GUINT16_TO_LE(value));
     return MEM_OK;
 }
 
@@ -125,10 +118,7 @@ static inline uint32_t pgm_read_u32_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
         (void)pgm_bus_read(pgm, gpa, 4, origin, &slow);
         return (uint32_t)slow;
     }
-    uint32_t value;
-
-    memcpy(&value, host, sizeof value);
-    return GUINT32_FROM_LE(value);
+    return GUINT32_FROM_LE(pgm_host_load_u32(host));
 }
 
 static inline MemStatus pgm_write_u32_as(Pgm *pgm, GPhys gpa, uint32_t value, MemOrigin origin)
@@ -138,8 +128,7 @@ static inline MemStatus pgm_write_u32_as(Pgm *pgm, GPhys gpa, uint32_t value, Me
     if (G_UNLIKELY(!host)) {
         return pgm_bus_write(pgm, gpa, 4, value, origin);
     }
-    value = GUINT32_TO_LE(value);
-    memcpy(host, &value, sizeof value);
+    pgm_host_store_u32(host, GUINT32_TO_LE(value));
     return MEM_OK;
 }
 
@@ -163,10 +152,7 @@ static inline uint64_t pgm_read_u64_as(Pgm *pgm, GPhys gpa, MemOrigin origin)
         (void)pgm_bus_read(pgm, gpa, 8, origin, &slow);
         return (uint64_t)slow;
     }
-    uint64_t value;
-
-    memcpy(&value, host, sizeof value);
-    return GUINT64_FROM_LE(value);
+    return GUINT64_FROM_LE(pgm_host_load_u64(host));
 }
 
 static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, MemOrigin origin)
@@ -176,8 +162,7 @@ static inline MemStatus pgm_write_u64_as(Pgm *pgm, GPhys gpa, uint64_t value, Me
     if (G_UNLIKELY(!host)) {
         return pgm_bus_write(pgm, gpa, 8, value, origin);
     }
-    value = GUINT64_TO_LE(value);
-    memcpy(host, &value, sizeof value);
+    pgm_host_store_u64(host, GUINT64_TO_LE(value));
     return MEM_OK;
 }
 

@@ -5,6 +5,7 @@
  *
  * Watched pages are taken one by one and their watches told; runs end where the next one begins.
  */
+#include "memsys/guest-bytes.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ static MemStatus read_some(Pgm *pgm, GPhys gpa, uint8_t *buf, uint64_t len, MemO
     }
     *ret_done = read_run(pgm, gpa, len, &host);
     if (*ret_done != 0) {
-        memcpy(buf, host, *ret_done);
+        guest_load(buf, host, *ret_done);
         return MEM_OK;
     }
     *ret_done = pgm_to_page_end(gpa, len);
@@ -195,11 +196,11 @@ static MemStatus write_run(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t le
         bool executed = host && pgm_id_executed(pgm, id);
 
         if (run_host && (!host || executed || host + offset != run_host + (done - run_start))) {
-            memcpy(run_host, from + run_start, done - run_start);
+            guest_store(run_host, from + run_start, done - run_start);
             run_host = NULL;
         }
         if (executed) {
-            memcpy(host + offset, from + done, n);
+            guest_store(host + offset, from + done, n);
             pgm_code_written(pgm, id, (uint32_t)offset, (uint32_t)n);
         } else if (host && !run_host) {
             run_host = host + offset;
@@ -208,7 +209,7 @@ static MemStatus write_run(Pgm *pgm, GPhys gpa, const uint8_t *from, uint64_t le
         done += n;
     }
     if (run_host) {
-        memcpy(run_host, from + run_start, done - run_start);
+        guest_store(run_host, from + run_start, done - run_start);
     }
     *ret_done = done;
     return status;

@@ -21,6 +21,9 @@
 
 #include "memsys/pgm.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 typedef struct PgmTlbSlot {
     uint64_t tag;
     uint64_t addend;
@@ -58,4 +61,92 @@ static inline uint8_t *pgm_tlb_lookup(const Pgm *pgm, GPhys gpa, unsigned size, 
         __builtin_unreachable(); /* so that callers compile to one compare */
     }
     return host;
+}
+
+/*
+ * Single accesses of guest memory, which another thread may touch at the same moment: atomic where
+ * aligned (at the cost of a plain one), else bytes in any order.
+ */
+#pragma GCC visibility push(default)
+/* In host-copy.c: a copy of bytes that others may change meanwhile. */
+void pgm_host_copy(void *to, const void *from, size_t len);
+#pragma GCC visibility pop
+
+static inline uint8_t pgm_host_load_u8(const uint8_t *host)
+{
+    return __atomic_load_n(host, __ATOMIC_RELAXED);
+}
+
+static inline void pgm_host_store_u8(uint8_t *host, uint8_t value)
+{
+    __atomic_store_n(host, value, __ATOMIC_RELAXED);
+}
+
+static inline uint16_t pgm_host_load_u16(const uint8_t *host)
+{
+    typedef uint16_t __attribute__((may_alias)) Word;
+    uint16_t value;
+
+    if (G_LIKELY(((uintptr_t)host & 1) == 0)) {
+        return __atomic_load_n((const Word *)(const void *)host, __ATOMIC_RELAXED);
+    }
+    pgm_host_copy(&value, host, sizeof value);
+    return value;
+}
+
+static inline void pgm_host_store_u16(uint8_t *host, uint16_t value)
+{
+    typedef uint16_t __attribute__((may_alias)) Word;
+
+    if (G_LIKELY(((uintptr_t)host & 1) == 0)) {
+        __atomic_store_n((Word *)(void *)host, value, __ATOMIC_RELAXED);
+        return;
+    }
+    pgm_host_copy(host, &value, sizeof value);
+}
+
+static inline uint32_t pgm_host_load_u32(const uint8_t *host)
+{
+    typedef uint32_t __attribute__((may_alias)) Word;
+    uint32_t value;
+
+    if (G_LIKELY(((uintptr_t)host & 3) == 0)) {
+        return __atomic_load_n((const Word *)(const void *)host, __ATOMIC_RELAXED);
+    }
+    pgm_host_copy(&value, host, sizeof value);
+    return value;
+}
+
+static inline void pgm_host_store_u32(uint8_t *host, uint32_t value)
+{
+    typedef uint32_t __attribute__((may_alias)) Word;
+
+    if (G_LIKELY(((uintptr_t)host & 3) == 0)) {
+        __atomic_store_n((Word *)(void *)host, value, __ATOMIC_RELAXED);
+        return;
+    }
+    pgm_host_copy(host, &value, sizeof value);
+}
+
+static inline uint64_t pgm_host_load_u64(const uint8_t *host)
+{
+    typedef uint64_t __attribute__((may_alias)) Word;
+    uint64_t value;
+
+    if (G_LIKELY(((uintptr_t)host & 7) == 0)) {
+        return __atomic_load_n((const Word *)(const void *)host, __ATOMIC_RELAXED);
+    }
+    pgm_host_copy(&value, host, sizeof value);
+    return value;
+}
+
+static inline void pgm_host_store_u64(uint8_t *host, uint64_t value)
+{
+    typedef uint64_t __attribute__((may_alias)) Word;
+
+    if (G_LIKELY(((uintptr_t)host & 7) == 0)) {
+        __atomic_store_n((Word *)(void *)host, value, __ATOMIC_RELAXED);
+        return;
+    }
+    pgm_host_copy(host, &value, sizeof value);
 }
