@@ -5,7 +5,7 @@
  *
  *   63   62   61    60        51 50        41  40   39    38 37 35 34  32 31            0
  *   +-+-----+----+------------+------------+----+---------+-----+------+---------------+
- *   |0|saved|seen| write locks| read locks |writ| handler |state| type |    page id    |
+ *   |m|saved|seen| write locks| read locks |writ| handler |state| type |    page id    |
  *   +-+-----+----+------------+------------+----+---------+-----+------+---------------+
  *
  * All bits zero is RAM in the ZERO state, backed by page id 0 (the zero page), no handler: so the
@@ -13,6 +13,8 @@
  *
  * "seen": some CPU may hold an answer about this page (memsys/cpu_port.h). While it is clear, a
  * change of the page need not be told to any CPU.
+ *
+ * "m": marked by a check for repeats that is running; else 0.
  *
  * "saved": the current snapshot's edge to the live machine has an entry for the page
  * (memsys/snapshot.h): it may be written without asking again.
@@ -36,6 +38,7 @@ typedef uint64_t PgmPage;
 #define PGM_PAGE_WRITE_LOCKS_SHIFT 51
 #define PGM_PAGE_SEEN_BIT (UINT64_C(1) << 61)
 #define PGM_PAGE_SAVED_BIT (UINT64_C(1) << 62)
+#define PGM_PAGE_MARK_BIT (UINT64_C(1) << 63)
 #define PGM_PAGE_MAX_LOCKS 1023 /* locked for good */
 
 #define PGM_PAGE_ID_MASK UINT64_C(0xffffffff)

@@ -405,3 +405,14 @@ void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
     }
     pgm_free_id(pgm, id);
 }
+
+void pgm_page_arm(PgmRange *range, uint64_t index)
+{
+    PgmPage from = *pgm_range_page(range, index);
+
+    if (pgm_page_state(from) == PGM_PAGE_ALLOCATED) {
+        PgmPage to = pgm_page_with_backing(from, PGM_PAGE_WRITE_MONITORED, pgm_page_id(from));
+
+        pgm_page_change(range, index, PGM_RECORD_FRONT, pgm_page_with_written(to, false));
+    }
+}

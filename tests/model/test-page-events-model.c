@@ -8,7 +8,7 @@
  * QUIRE_SEED=N repeats a run, QUIRE_ITERATIONS=N makes it longer. Every cell of the table must be
  * seen.
  */
-#include "memsys/pgm-internal.h"
+#include "tests/unit/page-events.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -8,6 +8,7 @@
 
 #include "memsys/pgm-internal.h"
 #include "tests/unit/fake-os.h"
+#include "tests/unit/page-events.h"
 
 #include <check.h>
 #include <stdlib.h>
