@@ -21,7 +21,8 @@ struct PgmHandler {
     PgmHandlerFunc func;
     void *user;
     char *description;
-    GHashTable *off; /* set of page index + 1 where it is switched off; NULL: none */
+    uint64_t *off;  /* a bit a page, the handler's first is bit 0: switched off there; NULL: none */
+    uint64_t n_off; /* bits set */
 };
 
 static uint64_t first_page(const PgmHandler *handler)
@@ -36,7 +37,10 @@ static uint64_t last_page(const PgmHandler *handler)
 
 static bool is_off(const PgmHandler *handler, uint64_t index)
 {
-    return handler->off && g_hash_table_contains(handler->off, GSIZE_TO_POINTER(index + 1));
+    uint64_t bit = index - first_page(handler);
+
+    /* Asked of handlers that touch the page, so the bit is there. */
+    return handler->off && (handler->off[bit >> 6] >> (bit & 63) & 1) != 0;
 }
 
 /* Index of the first handler of the range that ends after @offset. */
@@ -221,7 +225,7 @@ void pgm_handler_free(PgmHandler *handler)
         g_ptr_array_remove(range->handlers, handler);
         update_pages(range, first_page(handler), last_page(handler));
     }
-    g_clear_pointer(&handler->off, g_hash_table_unref);
+    handler->pgm->os->free(handler->off);
     g_free(handler->description);
     g_free(handler);
 }
@@ -238,6 +242,11 @@ void pgm_handlers_detach(PgmRange *range)
 
 /* ---- switching off */
 
+static uint64_t n_off_words(const PgmHandler *handler)
+{
+    return (last_page(handler) - first_page(handler)) / 64 + 1;
+}
+
 MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
 {
     PgmRange *range = handler->range;
@@ -251,9 +260,15 @@ MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
         return MEM_ERR_OUT_OF_RANGE;
     }
     if (!handler->off) {
-        handler->off = g_hash_table_new(NULL, NULL);
+        handler->off = handler->pgm->os->try_alloc0(n_off_words(handler) * sizeof(uint64_t));
+        if (!handler->off) {
+            return MEM_ERR_HOST_MEMORY;
+        }
     }
-    g_hash_table_add(handler->off, GSIZE_TO_POINTER(index + 1));
+    uint64_t bit = index - first_page(handler);
+
+    handler->n_off += is_off(handler, index) ? 0 : 1;
+    handler->off[bit >> 6] |= UINT64_C(1) << (bit & 63);
     update_pages(range, index, index);
     return MEM_OK;
 }
@@ -263,19 +278,17 @@ void pgm_handler_reset(PgmHandler *handler)
     if (!handler->off) {
         return;
     }
-    g_autoptr(GHashTable) off = g_steal_pointer(&handler->off);
-    GHashTableIter iter;
-    void *key;
+    uint64_t *off = g_steal_pointer(&handler->off);
+    uint64_t n_off = handler->n_off;
 
-    if (!handler->range) {
-        return;
+    handler->n_off = 0;
+    for (uint64_t bit = 0; handler->range && n_off > 0; bit++) {
+        if ((off[bit >> 6] >> (bit & 63) & 1) != 0) {
+            update_pages(handler->range, first_page(handler) + bit, first_page(handler) + bit);
+            n_off--;
+        }
     }
-    g_hash_table_iter_init(&iter, off);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        uint64_t index = GPOINTER_TO_SIZE(key) - 1;
-
-        update_pages(handler->range, index, index);
-    }
+    handler->pgm->os->free(off);
 }
 
 void pgm_handlers_rearm(PgmRange *range)

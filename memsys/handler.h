@@ -50,7 +50,8 @@ PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t
                             GError **error);
 void pgm_handler_free(PgmHandler *handler);
 
-/* Off for one page until pgm_handler_reset(): MEM_ERR_OUT_OF_RANGE if it has no byte there. */
+/* Off for one page until pgm_handler_reset(): MEM_ERR_OUT_OF_RANGE if it has no byte there,
+ * MEM_ERR_HOST_MEMORY. */
 MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa);
 void pgm_handler_reset(PgmHandler *handler);
 

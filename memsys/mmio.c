@@ -285,10 +285,10 @@ void pgm_mmio_follow_alias(PgmPlace *place)
 
 static void remove_alias(PgmMmio2 *mmio2, unsigned at)
 {
-    PgmAlias alias = g_array_index(mmio2->aliases, PgmAlias, at);
+    PgmAlias alias = mmio2->aliases[at];
     PgmMmio *mmio = pgm_mmio_of(alias.mmio);
 
-    g_array_remove_index_fast(mmio2->aliases, at);
+    mmio2->aliases[at] = mmio2->aliases[--mmio2->n_aliases];
     mmio->n_aliases--;
     mmio->last_aliased = NULL;
     /* CPUs that were answered about the page behind know it by the MMIO2's record. */
@@ -300,8 +300,8 @@ void pgm_mmio_drop_aliases_of(PgmRange *range)
 {
     PgmMmio2 *mmio2 = pgm_mmio2_of(range);
 
-    while (mmio2->aliases->len > 0) {
-        remove_alias(mmio2, mmio2->aliases->len - 1);
+    while (mmio2->n_aliases > 0) {
+        remove_alias(mmio2, mmio2->n_aliases - 1);
     }
 }
 
@@ -314,8 +314,8 @@ static void unalias_page(PgmMmio *mmio, uint64_t index)
     }
     PgmMmio2 *mmio2 = mmio2_of_id(mmio->range.pgm, pgm_page_id(page));
 
-    for (unsigned i = 0; i < mmio2->aliases->len; i++) {
-        const PgmAlias *alias = &g_array_index(mmio2->aliases, PgmAlias, i);
+    for (unsigned i = 0; i < mmio2->n_aliases; i++) {
+        const PgmAlias *alias = &mmio2->aliases[i];
 
         if (alias->mmio == &mmio->range && alias->mmio_index == index) {
             remove_alias(mmio2, i);
@@ -330,6 +330,22 @@ void pgm_mmio_unalias(PgmMmio *mmio)
     for (uint64_t i = 0; mmio->n_aliases > 0 && i < mmio->range.n_pages; i++) {
         unalias_page(mmio, i);
     }
+}
+
+static bool make_alias_room(PgmMmio2 *mmio2)
+{
+    if (mmio2->n_aliases < mmio2->aliases_room) {
+        return true;
+    }
+    unsigned room = MAX(2 * mmio2->aliases_room, 16);
+    PgmAlias *grown = mmio2->range.pgm->os->try_realloc(mmio2->aliases, room * sizeof(PgmAlias));
+
+    if (!grown) {
+        return false;
+    }
+    mmio2->aliases = grown;
+    mmio2->aliases_room = room;
+    return true;
 }
 
 MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64_t mmio2_offset)
@@ -347,7 +363,7 @@ MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64
         return MEM_ERR_OUT_OF_RANGE;
     }
     g_assert(mmio2->range.pgm == range->pgm);
-    if (!range->pages && !pgm_uniform_to_records(range)) {
+    if (!make_alias_room(mmio2) || (!range->pages && !pgm_uniform_to_records(range))) {
         return MEM_ERR_HOST_MEMORY;
     }
     unalias_page(mmio, alias.mmio_index);
@@ -356,7 +372,7 @@ MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64
 
     pgm_alias_shown_change(range, alias.mmio_index, &mmio2->range, alias.index,
                            pgm_page_with_handler(page, PGM_HANDLER_DISABLED));
-    g_array_append_val(mmio2->aliases, alias);
+    mmio2->aliases[mmio2->n_aliases++] = alias;
     mmio->n_aliases++;
     return MEM_OK;
 }

@@ -85,7 +85,6 @@ PgmMmio2 *pgm_mmio2_new(Pgm *pgm, const char *owner, unsigned region, uint64_t l
         free_dirty(pgm, mmio2);
         return NULL;
     }
-    mmio2->aliases = g_array_new(FALSE, FALSE, sizeof(PgmAlias));
     return g_steal_pointer(&mmio2);
 }
 
@@ -107,7 +106,7 @@ void pgm_mmio2_destroy(PgmRange *range)
         mm_adjust(&pgm->mm, GMM_ACCOUNT_FIXED, -(int64_t)range->n_pages, range->description, NULL);
     g_assert(status == MEM_OK);
     pgm_range_clear(range);
-    g_array_unref(mmio2->aliases);
+    pgm->os->free(mmio2->aliases);
     free_dirty(pgm, mmio2);
     g_free(mmio2);
 }

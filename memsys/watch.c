@@ -8,7 +8,7 @@
  * counted, and a change while somebody walks makes a new one. A watch that was freed in between is
  * not told any more.
  */
-#include "memsys/pgm-internal.h"
+#include "memsys/info-internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -122,6 +122,9 @@ static void replace_table(Pgm *pgm, PgmWatchTable *table)
     pgm->watches = table;
 }
 
+/* Each new one costs a copy of the table. */
+#define MAX_WATCHES 65536u
+
 PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, bool before,
                         PgmWatchFunc func, void *user, GError **error)
 {
@@ -131,6 +134,12 @@ PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, 
         g_set_error(error, MEM_ERROR, MEM_ERR_INVALID_PARAMETER,
                     "watch: 0x%" PRIx64 " bytes at 0x%" PRIx64 " for accesses 0x%x make no sense",
                     len, start, accesses);
+        return NULL;
+    }
+    if (pgm->watches && pgm->watches->n >= MAX_WATCHES) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_LIMIT_REACHED,
+                    "watch at 0x%" PRIx64 ": there are %u already; remove one first", start,
+                    pgm->watches->n);
         return NULL;
     }
     PgmWatch *watch = g_new(PgmWatch, 1);
@@ -237,4 +246,15 @@ void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
         }
     }
     table_unref(table);
+}
+
+void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text)
+{
+    for (unsigned i = 0; pgm->watches && i < pgm->watches->n; i++) {
+        const PgmWatch *watch = pgm->watches->entries[i].watch;
+
+        if (watch->pgm) {
+            print(watch->first, watch->last, watch->accesses, watch->before, text);
+        }
+    }
 }

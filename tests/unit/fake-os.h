@@ -15,6 +15,7 @@ typedef enum FakeOsCall {
     FAKE_PROTECT,
     FAKE_DISCARD,
     FAKE_TRY_ALLOC0,
+    FAKE_TRY_REALLOC,
     FAKE_N_CALLS
 } FakeOsCall;
 
@@ -99,6 +100,11 @@ static void *fake_try_alloc0(size_t len)
     return fake_fails(FAKE_TRY_ALLOC0) ? NULL : mem_os_host()->try_alloc0(len);
 }
 
+static void *fake_try_realloc(void *ptr, size_t len)
+{
+    return fake_fails(FAKE_TRY_REALLOC) ? NULL : mem_os_host()->try_realloc(ptr, len);
+}
+
 static uint64_t fake_available(void)
 {
     return fake_os.available;
@@ -119,6 +125,7 @@ static inline const MemOs *fake_os_new(uint64_t available)
         .discard = fake_discard,
         .unmap = fake_unmap,
         .try_alloc0 = fake_try_alloc0,
+        .try_realloc = fake_try_realloc,
         .free = g_free,
         .available_memory = fake_available,
         .largest_arena = fake_largest_arena,
