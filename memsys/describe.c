@@ -2,7 +2,7 @@
 /*
  * The map and its pages in words: for info items, reports and error messages.
  */
-#include "memsys/pgm-internal.h"
+#include "memsys/info-internal.h"
 
 #include <inttypes.h>
 
@@ -43,6 +43,18 @@ const char *pgm_range_kind_name(PgmRangeKind kind)
     };
 
     return (unsigned)kind < G_N_ELEMENTS(names) ? names[kind] : "unknown kind";
+}
+
+const char *pgm_rom_prot_name(PgmRomProt prot)
+{
+    static const char *const names[PGM_N_ROM_PROTS] = {
+        [PGM_ROM_READ_ROM_WRITE_IGNORE] = "reads ROM, ignores writes",
+        [PGM_ROM_READ_ROM_WRITE_RAM] = "reads ROM, writes RAM",
+        [PGM_ROM_READ_RAM_WRITE_IGNORE] = "reads RAM, ignores writes",
+        [PGM_ROM_READ_RAM_WRITE_RAM] = "reads and writes RAM",
+    };
+
+    return (unsigned)prot < PGM_N_ROM_PROTS ? names[prot] : "unknown protection";
 }
 
 static const char *handler_name(PgmHandlerState state)
@@ -156,58 +168,82 @@ char *pgm_describe(Pgm *pgm, GPhys gpa)
 
 /* ---- the map */
 
-static void print_run(GString *text, const PgmSpan *span, GPhys first, GPhys last, PgmPage page)
+/* What the pages of one line have in common. */
+typedef struct Run {
+    GPhys first;
+    PgmPage page;
+    const char *prot; /* of shadowed ROM; else NULL */
+} Run;
+
+static void print_run(GString *text, const PgmSpan *span, const Run *run, GPhys last)
 {
+    PgmPage page = run->page;
+    const PgmRange *beneath = span->range->beneath;
+
     g_string_append_printf(text, "  %016" PRIx64 "-%016" PRIx64 " %10" PRIu64 " pages  %-11s %-15s",
-                           first, last, (last - first + 1) >> MEM_PAGE_SHIFT,
+                           run->first, last, (last - run->first + 1) >> MEM_PAGE_SHIFT,
                            pgm_page_type_name(pgm_page_type(page)),
                            pgm_page_state_name(pgm_page_state(page)));
     if (pgm_page_handler(page) != PGM_HANDLER_NONE && pgm_page_type(page) != PGM_PAGE_MMIO) {
         g_string_append_printf(text, " handler %s", handler_name(pgm_page_handler(page)));
     }
-    g_string_append(text, span->range->beneath ? " over RAM\n" : "\n");
+    if (run->prot != NULL) {
+        g_string_append_printf(text, " %s", run->prot);
+    }
+    if (beneath != NULL) {
+        g_string_append_printf(text, " over RAM \"%s\"", beneath->description);
+    }
+    g_string_append_c(text, '\n');
+}
+
+static Run run_at(Pgm *pgm, PgmRange *range, GPhys gpa)
+{
+    const PgmPage shown_bits = PGM_PAGE_TYPE_MASK | PGM_PAGE_STATE_MASK | PGM_PAGE_HANDLER_MASK;
+    uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+    Run run = { .first = gpa };
+    PgmPlace place;
+
+    (void)pgm_place_lookup(pgm, gpa, &place);
+    run.page = shown_page(&place) & shown_bits;
+    if (range->kind == PGM_RANGE_ROM && ((const PgmRom *)range)->shadow != NULL) {
+        run.prot = pgm_rom_prot_name((PgmRomProt)((const PgmRom *)range)->prot[index]);
+    }
+    return run;
+}
+
+/* The next page that may differ from the one at @gpa: untouched RAM and plain MMIO are skipped. */
+static GPhys next_page(const PgmSpan *span, GPhys gpa)
+{
+    PgmRange *range = span->range;
+    uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+    uint64_t next = index + 1;
+
+    if (range->pages == NULL) {
+        next = range->n_pages;
+    } else if (range->kind == PGM_RANGE_RAM) {
+        /* An untouched record is zero, and so are all up to the next touched one. */
+        next = MAX(next, pgm_range_next_touched(range, index));
+    }
+    return MIN(range->start + (next << MEM_PAGE_SHIFT), span->last + 1);
 }
 
 static void print_span(Pgm *pgm, const PgmSpan *span, GString *text)
 {
     PgmRange *range = span->range;
-    const PgmPage shown_bits = PGM_PAGE_TYPE_MASK | PGM_PAGE_STATE_MASK | PGM_PAGE_HANDLER_MASK;
-    GPhys run_first = span->first;
-    PgmPage run = 0;
+    Run run = run_at(pgm, range, span->first);
 
     g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 " %s \"%s\"%s%s\n", span->first,
                            span->last, pgm_range_kind_name(range->kind), range->description,
                            range->owner[0] ? " of " : "", range->owner);
-    for (GPhys gpa = span->first; gpa <= span->last; gpa += MEM_PAGE_SIZE) {
-        PgmPlace place;
-        uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+    for (GPhys gpa = next_page(span, span->first); gpa <= span->last; gpa = next_page(span, gpa)) {
+        Run next = run_at(pgm, range, gpa);
 
-        if (range->kind == PGM_RANGE_RAM && pgm_range_next_touched(range, index) != index) {
-            /* Untouched records are all zero: one of them stands for the run. */
-            uint64_t next = pgm_range_next_touched(range, index);
-
-            if (gpa == span->first || run != 0) {
-                if (gpa != span->first) {
-                    print_run(text, span, run_first, gpa - 1, run);
-                }
-                run_first = gpa;
-                run = 0;
-            }
-            gpa = range->start + ((next - 1) << MEM_PAGE_SHIFT);
-            continue;
-        }
-        (void)pgm_place_lookup(pgm, gpa, &place);
-        PgmPage page = shown_page(&place) & shown_bits;
-
-        if (gpa == span->first) {
-            run = page;
-        } else if (page != run) {
-            print_run(text, span, run_first, gpa - 1, run);
-            run_first = gpa;
-            run = page;
+        if (next.page != run.page || next.prot != run.prot) {
+            print_run(text, span, &run, gpa - 1);
+            run = next;
         }
     }
-    print_run(text, span, run_first, span->last, run);
+    print_run(text, span, &run, span->last);
 }
 
 void pgm_print_map(Pgm *pgm, GString *text)

@@ -1,9 +1,143 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counters as a caller sees them. Page counts are states, not events: a reset of the statistics
- * leaves them.
+ * Counters as a caller sees them: as structs, and by hierarchical name. Page counts are states, not
+ * events: a reset of the statistics leaves them.
+ *
+ * Names are VirtualBox's where it counts the same thing. What it counts and this does not:
+ *   - hits of the page-map TLB and of its CPUs' copies: a hit is a handful of inlined instructions,
+ *     and counting would be a quarter of them;
+ *   - ChunkR3Map: there is one arena and nothing to map;
+ *   - pool, SyncPT, SyncCR3, Track: shadow paging, which there is none of; the guest's paging
+ *     (modes, page faults, accessed and dirty bits) is the machine's, not memory's.
+ *
+ * Source: reference sections 1.8, 2.5 and 8.1 of the project's notes.
  */
-#include "memsys/pgm-internal.h"
+#include "memsys/info-internal.h"
+
+#include <string.h>
+
+/* Everything that has a fixed name, gathered once for a walk. */
+typedef struct Gathered {
+    PgmStats pgm;
+    GmmStats gmm;
+    GmmVmStats vm;
+    GmmReservation reserved;
+    MmRam ram;
+    uint64_t handy_reserved;
+    uint64_t tlb_slots;
+    uint64_t n_spans;
+    uint64_t n_ranges;
+    uint64_t n_cpus;
+} Gathered;
+
+typedef struct Row {
+    const char *name;
+    const char *unit;
+    const char *description;
+    size_t offset; /* of a uint64_t in Gathered */
+    bool is_counter;
+} Row;
+
+#define STATE(name, member, unit, description)                     \
+    {                                                              \
+        name, unit, description, offsetof(Gathered, member), false \
+    }
+#define COUNTER(name, member, unit, description)                  \
+    {                                                             \
+        name, unit, description, offsetof(Gathered, member), true \
+    }
+
+/* In order of name (asserted by the unit test). */
+static const Row rows[] = {
+    STATE("/GMM/BalloonCalls", gmm.balloon_calls, "times", "embedders asked to give pages back"),
+    STATE("/GMM/MovedPages", gmm.moved, "pages", "moved by compaction"),
+    STATE("/GMM/Share/Copied", gmm.share_copied, "pages", "shared pages given up by a write"),
+    STATE("/GMM/Share/Merged", gmm.share_merged, "pages", "offered, and found to be there already"),
+    STATE("/GMM/Share/Offers", gmm.share_offers, "pages", "offered for sharing"),
+    STATE("/GMM/VM/Allocated/cBasePages", vm.allocated.n_pages[GMM_ACCOUNT_BASE], "pages",
+          "held for RAM, ROM and shadow RAM"),
+    STATE("/GMM/VM/Allocated/cFixedPages", vm.allocated.n_pages[GMM_ACCOUNT_FIXED], "pages",
+          "held for device memory"),
+    STATE("/GMM/VM/Allocated/cShadowPages", vm.allocated.n_pages[GMM_ACCOUNT_SHADOW], "pages",
+          "held for snapshots"),
+    STATE("/GMM/VM/Reserved/cBasePages", vm.reserved.n_pages[GMM_ACCOUNT_BASE], "pages",
+          "promised for RAM, ROM and shadow RAM"),
+    STATE("/GMM/VM/Reserved/cFixedPages", vm.reserved.n_pages[GMM_ACCOUNT_FIXED], "pages",
+          "promised for device memory"),
+    STATE("/GMM/VM/Reserved/cShadowPages", vm.reserved.n_pages[GMM_ACCOUNT_SHADOW], "pages",
+          "promised for snapshots"),
+    STATE("/GMM/VM/cBalloonedPages", vm.ballooned_pages, "pages", "ballooned by this machine"),
+    STATE("/GMM/VM/cPrivatePages", vm.private_pages, "pages", "this machine's alone"),
+    STATE("/GMM/VM/cSharedPages", vm.shared_pages, "pages", "this machine's references to shared"),
+    STATE("/GMM/cAllocatedPages", gmm.allocated, "pages", "held by all machines"),
+    STATE("/GMM/cBalloonedPages", gmm.ballooned, "pages", "ballooned by all machines"),
+    STATE("/GMM/cChunks", gmm.n_chunks, "chunks", "of 2 MiB that hold host memory"),
+    STATE("/GMM/cDuplicatePages", gmm.duplicates, "pages", "saved by sharing"),
+    STATE("/GMM/cFreedChunks", gmm.n_freed_chunks, "chunks", "returned to the host so far"),
+    STATE("/GMM/cLeftBehindSharedPages", gmm.left_behind, "pages",
+          "shared references of machines that ended"),
+    STATE("/GMM/cMaxPages", gmm.max, "pages", "limit of all machines together"),
+    STATE("/GMM/cRegisteredVMs", gmm.n_vms, "VMs", "machines that exist"),
+    STATE("/GMM/cReservedPages", gmm.reserved, "pages", "promised to all machines"),
+    STATE("/GMM/cSharedPages", gmm.shared, "pages", "with a reference count"),
+    STATE("/MM/Reserved/cBasePages", reserved.n_pages[GMM_ACCOUNT_BASE], "pages",
+          "reserved for RAM, ROM and shadow RAM, handy pages included"),
+    STATE("/MM/Reserved/cFixedPages", reserved.n_pages[GMM_ACCOUNT_FIXED], "pages",
+          "reserved for device memory"),
+    STATE("/MM/Reserved/cHandyPages", handy_reserved, "pages", "of the base ones: handy pages"),
+    STATE("/MM/Reserved/cShadowPages", reserved.n_pages[GMM_ACCOUNT_SHADOW], "pages",
+          "reserved for snapshots"),
+    STATE("/MM/cbRamAbove4GB", ram.above_4g, "bytes", "of RAM from 4 GiB up"),
+    STATE("/MM/cbRamBase", ram.size, "bytes", "of RAM"),
+    STATE("/MM/cbRamBelow4GB", ram.below_4g, "bytes", "of RAM below the hole"),
+    STATE("/MM/cbRamHole", ram.hole, "bytes", "between low RAM and 4 GiB"),
+    COUNTER("/PGM/CPU/CodePages", pgm.code_pages, "times", "a page became executed"),
+    COUNTER("/PGM/CPU/Fills", pgm.cpu_fills, "times", "a CPU asked for a page"),
+    COUNTER("/PGM/CPU/FillsCatch", pgm.cpu_fills_catch, "times",
+            "of these: each access must come to the bus"),
+    STATE("/PGM/CPU/cCPUs", n_cpus, "CPUs", "attached"),
+    COUNTER("/PGM/Handler/Calls", pgm.handler_calls, "times", "an access handler was called"),
+    COUNTER("/PGM/MMIO/Reads", pgm.mmio_reads, "times", "a device was read"),
+    COUNTER("/PGM/MMIO/Writes", pgm.mmio_writes, "times", "a device was written"),
+    COUNTER("/PGM/Page/HandyAllocs", pgm.handy_refills, "times", "handy pages were refilled"),
+    COUNTER("/PGM/Page/ReplacedShared", pgm.replaced_shared, "pages",
+            "shared, copied at their first write"),
+    COUNTER("/PGM/Page/ReplacedZero", pgm.replaced_zero, "pages",
+            "zero, given memory at their first write"),
+    COUNTER("/PGM/Page/Unmonitored", pgm.unmonitored, "pages",
+            "write-monitored, released by a write"),
+    STATE("/PGM/Page/cAllPages", pgm.pages.all, "pages", "of all types"),
+    STATE("/PGM/Page/cBalloonedPages", pgm.pages.ballooned, "pages", "ballooned; within zero"),
+    STATE("/PGM/Page/cHandyPages", pgm.handy_pages, "pages", "in stock for first writes"),
+    STATE("/PGM/Page/cMonitoredPages", pgm.pages.monitored, "pages",
+          "write-monitored; within private"),
+    STATE("/PGM/Page/cPrivatePages", pgm.pages.private_pages, "pages", "with memory of their own"),
+    STATE("/PGM/Page/cPureMmioPages", pgm.pages.pure_mmio, "pages", "of MMIO"),
+    STATE("/PGM/Page/cSharedPages", pgm.pages.shared, "pages", "shared with others"),
+    STATE("/PGM/Page/cWrittenToPages", pgm.pages.written, "pages", "written since they were made"),
+    STATE("/PGM/Page/cZeroPages", pgm.pages.zero, "pages", "never written: no memory behind"),
+    COUNTER("/PGM/Phys/Read/Bytes", pgm.bulk_read_bytes, "bytes", "read in bulk"),
+    COUNTER("/PGM/Phys/Write/Bytes", pgm.bulk_write_bytes, "bytes", "written in bulk"),
+    COUNTER("/PGM/ROM/ProtectCalls", pgm.rom_protect_calls, "times", "ROM protection was set"),
+    COUNTER("/PGM/ROM/SwitchedPages", pgm.rom_switched_pages, "pages",
+            "whose protection really changed"),
+    COUNTER("/PGM/ROM/WritesIgnored", pgm.rom_writes_ignored, "times", "a write of ROM vanished"),
+    COUNTER("/PGM/ROM/WritesShadow", pgm.rom_writes_shadow, "times",
+            "a write went to the RAM behind ROM"),
+    COUNTER("/PGM/RamRange/TlbHits", pgm.range_cache_hits, "times", "the range cache knew"),
+    COUNTER("/PGM/RamRange/TlbMisses", pgm.range_cache_misses, "times",
+            "the range was looked up in the table"),
+    STATE("/PGM/RamRange/cRanges", n_ranges, "ranges", "of all kinds, mapped or not"),
+    STATE("/PGM/RamRange/cSpans", n_spans, "ranges", "as the map shows them"),
+    COUNTER("/PGM/TLB/Fills", pgm.tlb_fills, "times", "a miss of the page-map TLB filled a slot"),
+    COUNTER("/PGM/TLB/FlushedPages", pgm.tlb_flushed_pages, "times",
+            "a single page was dropped from it"),
+    COUNTER("/PGM/TLB/Flushes", pgm.tlb_flushes, "times", "all of it was dropped"),
+    STATE("/PGM/TLB/cSlots", tlb_slots, "slots", "in use now"),
+    COUNTER("/PGM/Unassigned/Reads", pgm.unassigned_reads, "times", "nothing answered a read"),
+    COUNTER("/PGM/Unassigned/Writes", pgm.unassigned_writes, "times", "nothing answered a write"),
+    COUNTER("/PGM/Watch/Hits", pgm.watch_hits, "times", "a watch was told"),
+};
 
 void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats)
 {
@@ -14,4 +148,66 @@ void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats)
 void pgm_reset_stats(Pgm *pgm)
 {
     pgm->stats = (PgmStats) { .pages = pgm->stats.pages };
+}
+
+bool pgm_glob_matches(const char *glob, const char *name)
+{
+    const char *star = NULL; /* the last one met, and where it began to match */
+    const char *from = NULL;
+
+    while (*name != '\0') {
+        if (*glob == '*') {
+            star = glob++;
+            from = name;
+        } else if (*glob == '?' || *glob == *name) {
+            glob++;
+            name++;
+        } else if (star != NULL) {
+            glob = star + 1;
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    return glob[strspn(glob, "*")] == '\0';
+}
+
+static void gather(Pgm *pgm, Gathered *ret_gathered)
+{
+    Gathered *g = ret_gathered;
+
+    *g = (Gathered) { .tlb_slots = pgm->tlb.mask + 1,
+                      .n_spans = pgm->spans.n,
+                      .n_ranges = pgm->ranges->len,
+                      .n_cpus = pgm->cpus->len };
+    pgm_get_stats(pgm, &g->pgm);
+    gmm_get_stats(pgm->gmm, &g->gmm);
+    gmm_vm_get_stats(pgm->mm.vm, &g->vm);
+    mm_get_reserved(pgm, &g->reserved);
+    mm_get_ram(pgm, &g->ram);
+    g->handy_reserved = pgm->mm.initial_done ? MM_HANDY_PAGES : 0;
+}
+
+unsigned pgm_stats_foreach(Pgm *pgm, const char *glob, PgmStatVisitor visit, void *user)
+{
+    Gathered gathered;
+    unsigned n = 0;
+
+    gather(pgm, &gathered);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const Row *row = &rows[i];
+
+        if (glob != NULL && !pgm_glob_matches(glob, row->name)) {
+            continue;
+        }
+        PgmStat stat = { .name = row->name,
+                         .unit = row->unit,
+                         .description = row->description,
+                         .is_counter = row->is_counter };
+
+        memcpy(&stat.value, (const char *)&gathered + row->offset, sizeof stat.value);
+        visit(&stat, user);
+        n++;
+    }
+    return n;
 }

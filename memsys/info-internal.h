@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files behind memsys/info.h offer each other. Each item is one function that appends its
+ * text; only those with an argument can fail.
+ */
+#pragma once
+
+#include "memsys/info.h"
+#include "memsys/pgm-internal.h"
+
+/* "*" stands for any run of bytes, '/' included, "?" for one. */
+bool pgm_glob_matches(const char *glob, const char *name);
+
+/* ---- describe.c */
+const char *pgm_rom_prot_name(PgmRomProt prot);
+
+/* ---- info-map.c */
+void pgm_info_handlers(Pgm *pgm, GString *text);
+void pgm_info_watches(Pgm *pgm, GString *text);
+void pgm_info_mmio(Pgm *pgm, GString *text);
+void pgm_info_mmio2(Pgm *pgm, GString *text);
+void pgm_info_rom(Pgm *pgm, GString *text);
+void pgm_info_page(Pgm *pgm, GPhys gpa, GString *text);
+
+/* ---- info-pools.c */
+void pgm_info_tlb(Pgm *pgm, GString *text);
+void pgm_info_gmm(Pgm *pgm, GString *text);
+
+/* ---- watch.c: those in use, by address */
+typedef void (*PgmWatchVisitor)(GPhys first, GPhys last, unsigned accesses, bool before,
+                                GString *text);
+void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text);
