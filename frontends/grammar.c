@@ -6,25 +6,12 @@
  */
 #include "grammar.h"
 
-#include "emu/error.h"
+#include "fail.h"
 
 #include <string.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define N_FRACTION_DIGITS 9
-
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (error != NULL) {
-        *error = g_error_new_valist(EMU_ERROR, EMU_ERROR_INVALID, format, args);
-    }
-    va_end(args);
-    return false;
-}
 
 typedef enum Digits { DIGITS_NONE, DIGITS_GOOD, DIGITS_TOO_MANY } Digits;
 
@@ -84,19 +71,21 @@ static unsigned suffix_shift(char letter)
 static bool refuse_bare_number(const char *text, uint64_t n, GError **error)
 {
     if (n == 0) {
-        return fail(error, "'%s' is no size: say for example 128M or 640K", text);
+        return fe_fail(error, "'%s' is no size: say for example 128M or 640K", text);
     }
     if (n < 65536) {
-        return fail(error, "'%s' has no unit: say %" G_GUINT64_FORMAT "M or %" G_GUINT64_FORMAT "K",
-                    text, n, n);
+        return fe_fail(error,
+                       "'%s' has no unit: say %" G_GUINT64_FORMAT "M or %" G_GUINT64_FORMAT "K",
+                       text, n, n);
     }
-    return fail(error, "'%s' has no unit: say %" G_GUINT64_FORMAT "M or %" G_GUINT64_FORMAT "K",
-                text, (n >> 20) + ((n & 0xFFFFF) != 0), (n >> 10) + ((n & 0x3FF) != 0));
+    return fe_fail(error, "'%s' has no unit: say %" G_GUINT64_FORMAT "M or %" G_GUINT64_FORMAT "K",
+                   text, (n >> 20) + ((n & 0xFFFFF) != 0), (n >> 10) + ((n & 0x3FF) != 0));
 }
 
 static bool refuse_size(const char *text, GError **error)
 {
-    return fail(error, "'%s' is no size: a whole number with K, M, G or T, for example 128M", text);
+    return fe_fail(error, "'%s' is no size: a whole number with K, M, G or T, for example 128M",
+                   text);
 }
 
 static bool parse_size_hex(const char *text, const char *digits, uint64_t *ret_bytes,
@@ -109,7 +98,7 @@ static bool parse_size_hex(const char *text, const char *digits, uint64_t *ret_b
         return refuse_size(text, error);
     }
     if (got == DIGITS_TOO_MANY) {
-        return fail(error, "'%s' is too large a size: it does not fit 64 bits", text);
+        return fe_fail(error, "'%s' is too large a size: it does not fit 64 bits", text);
     }
     *ret_bytes = value;
     return true;
@@ -137,7 +126,7 @@ bool fe_parse_size(const char *text, uint64_t *ret_bytes, GError **error)
         return refuse_size(text, error);
     }
     if (got == DIGITS_TOO_MANY || value > (UINT64_MAX >> shift)) {
-        return fail(error, "'%s' is too large a size: it does not fit 64 bits", text);
+        return fe_fail(error, "'%s' is too large a size: it does not fit 64 bits", text);
     }
     if (shift == 0) {
         return refuse_bare_number(text, value, error);
@@ -155,11 +144,11 @@ bool fe_parse_address(const char *text, uint64_t *ret_address, GError **error)
     Digits got = take_digits(&at, 16, &value);
 
     if (got == DIGITS_NONE || *at != '\0') {
-        return fail(error, "'%s' is no address: hexadecimal, with or without 0x, for example F0000",
-                    text);
+        return fe_fail(
+            error, "'%s' is no address: hexadecimal, with or without 0x, for example F0000", text);
     }
     if (got == DIGITS_TOO_MANY) {
-        return fail(error, "'%s' is too large an address: it does not fit 64 bits", text);
+        return fe_fail(error, "'%s' is too large an address: it does not fit 64 bits", text);
     }
     *ret_address = value;
     return true;
@@ -174,7 +163,8 @@ static bool range_from_end(const char *text, uint64_t start, const char *end_tex
         return false;
     }
     if (end <= start) {
-        return fail(error, "range '%s' is empty: END lies outside and must be above START", text);
+        return fe_fail(error, "range '%s' is empty: END lies outside and must be above START",
+                       text);
     }
     *ret_len = end - start;
     return true;
@@ -188,18 +178,18 @@ static bool range_from_size(const char *text, uint64_t start, const char *size_t
 
     /* Beside a hexadecimal address a bare number is likelier hexadecimal than mega-anything. */
     if (!skip_0x(&at) && take_digits(&at, 10, &len) == DIGITS_GOOD && *at == '\0') {
-        return fail(error, "size '%s' has no unit: say 0x%s (bytes) or %sK", size_text, size_text,
-                    size_text);
+        return fe_fail(error, "size '%s' has no unit: say 0x%s (bytes) or %sK", size_text,
+                       size_text, size_text);
     }
     if (!fe_parse_size(size_text, &len, error)) {
         return false;
     }
     if (len == 0) {
-        return fail(error, "range '%s' is empty: say for example %.*s+4K", text,
-                    (int)(size_text - 1 - text), text);
+        return fe_fail(error, "range '%s' is empty: say for example %.*s+4K", text,
+                       (int)(size_text - 1 - text), text);
     }
     if (len - 1 > UINT64_MAX - start) {
-        return fail(error, "range '%s' ends past the last address", text);
+        return fe_fail(error, "range '%s' ends past the last address", text);
     }
     *ret_len = len;
     return true;
@@ -211,8 +201,8 @@ bool fe_parse_range(const char *text, FeRange *ret_range, GError **error)
     char sign = text[start_len];
 
     if (sign == '\0') {
-        return fail(error, "'%s' is no range: START+SIZE or START-END, for example F0000+64K",
-                    text);
+        return fe_fail(error, "'%s' is no range: START+SIZE or START-END, for example F0000+64K",
+                       text);
     }
 
     g_autofree char *start_text = g_strndup(text, start_len);
@@ -259,14 +249,14 @@ bool fe_parse_seconds(const char *text, uint64_t *ret_ns, GError **error)
         good = take_fraction(&at, &fraction);
     }
     if (!good || *at != '\0') {
-        return fail(
+        return fe_fail(
             error,
             "'%s' is no time: seconds, with up to nine digits behind a point, for example 2.5",
             text);
     }
     if (got == DIGITS_TOO_MANY || whole > FE_SECONDS_MAX) {
-        return fail(error, "'%s' seconds are too many: at most %" G_GUINT64_FORMAT, text,
-                    FE_SECONDS_MAX);
+        return fe_fail(error, "'%s' seconds are too many: at most %" G_GUINT64_FORMAT, text,
+                       FE_SECONDS_MAX);
     }
     *ret_ns = whole * NS_PER_SECOND + fraction;
     return true;
@@ -323,7 +313,7 @@ bool fe_parse_date(const char *text, int64_t *ret_seconds, GError **error)
         date = g_date_time_new_utc(year, month, day, hour, minute, second);
     }
     if (date == NULL) {
-        return fail(
+        return fe_fail(
             error,
             "'%s' is no date: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS in UTC, years 1980 to 2099, "
             "for example 2026-01-31",
@@ -340,7 +330,7 @@ static bool split_at(const char *text, const char *example, char **ret_path, con
     const char *sign = strrchr(text, '@');
 
     if (sign == NULL || sign == text || sign[1] == '\0') {
-        return fail(error, "'%s' is not complete: for example %s", text, example);
+        return fe_fail(error, "'%s' is not complete: for example %s", text, example);
     }
     *ret_path = g_strndup(text, (size_t)(sign - text));
     *ret_rest = sign + 1;
@@ -391,13 +381,14 @@ bool fe_parse_drive(const char *text, char **ret_path, bool *ret_writable, GErro
     bool writable = comma != NULL && strcmp(comma, ",rw") == 0;
 
     if (text[0] == '\0' || comma == text) {
-        return fail(error, "'%s' names no file: for example disk.img or disk.img,rw", text);
+        return fe_fail(error, "'%s' names no file: for example disk.img or disk.img,rw", text);
     }
     if (comma != NULL && !writable && looks_like_word(comma + 1)) {
-        return fail(error,
-                    "'%s': unknown word '%s' behind the comma: say FILE, or FILE,rw to keep what "
-                    "the guest writes",
-                    text, comma + 1);
+        return fe_fail(
+            error,
+            "'%s': unknown word '%s' behind the comma: say FILE, or FILE,rw to keep what "
+            "the guest writes",
+            text, comma + 1);
     }
     *ret_path = writable ? g_strndup(text, (size_t)(comma - text)) : g_strdup(text);
     *ret_writable = writable;

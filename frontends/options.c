@@ -4,7 +4,7 @@
  */
 #include "options.h"
 
-#include "emu/error.h"
+#include "fail.h"
 #include "qemu-words.h"
 
 #include <stdint.h>
@@ -12,19 +12,6 @@
 
 #define HELP_COLUMN 32
 #define MAX_WORD 32 /* longer words are no mistyped option */
-
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (error != NULL) {
-        *error = g_error_new_valist(EMU_ERROR, EMU_ERROR_INVALID, format, args);
-    }
-    va_end(args);
-    return false;
-}
 
 static const FeOption *lookup(const FeOption *table, const char *name, size_t len)
 {
@@ -85,20 +72,20 @@ static bool refuse_unknown(const FeOption *table, const char *command, const cha
     const char *near_by = guess(table, name, len);
 
     if (word[0] != '-') {
-        return fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'", word,
-                    command, command);
+        return fe_fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'",
+                       word, command, command);
     }
     if (lookup(table, name, len) != NULL) {
-        return fail(error, "%s is spelled --%s here", word, bare);
+        return fe_fail(error, "%s is spelled --%s here", word, bare);
     }
     if (answer != NULL) {
-        return fail(error, "%s: %s", word, answer);
+        return fe_fail(error, "%s: %s", word, answer);
     }
     if (near_by != NULL) {
-        return fail(error, "unknown option %s; did you mean --%s? See '%s --help'", word, near_by,
-                    command);
+        return fe_fail(error, "unknown option %s; did you mean --%s? See '%s --help'", word,
+                       near_by, command);
     }
-    return fail(error, "unknown option %s; see '%s --help'", word, command);
+    return fe_fail(error, "unknown option %s; see '%s --help'", word, command);
 }
 
 /* The value of @option: behind '=' in @word, or @next. *ret_n_words is how many words it all took.
@@ -111,19 +98,20 @@ static bool find_value(const FeOption *option, const char *word, const char *nex
     *ret_n_words = 1;
     *ret_value = sign != NULL ? sign + 1 : NULL;
     if (option->value == FE_VALUE_NONE && sign != NULL) {
-        return fail(error, "--%s takes no value: leave '%s' away", option->name, sign);
+        return fe_fail(error, "--%s takes no value: leave '%s' away", option->name, sign);
     }
     if (option->value == FE_VALUE_NEEDED && sign == NULL) {
         if (next == NULL || g_str_has_prefix(next, "--")) {
-            return fail(error, "--%s needs a value: for example --%s %s", option->name,
-                        option->name, option->example);
+            return fe_fail(error, "--%s needs a value: for example --%s %s", option->name,
+                           option->name, option->example);
         }
         *ret_value = next;
         *ret_n_words = 2;
     }
     if (*ret_value != NULL && (*ret_value)[0] == '\0') {
-        return fail(error, "--%s: the value is empty: for example --%s%s%s", option->name,
-                    option->name, option->value == FE_VALUE_OPTIONAL ? "=" : " ", option->example);
+        return fe_fail(error, "--%s: the value is empty: for example --%s%s%s", option->name,
+                       option->name, option->value == FE_VALUE_OPTIONAL ? "=" : " ",
+                       option->example);
     }
     return true;
 }
@@ -145,7 +133,7 @@ bool fe_options_parse(const FeOption *table, const char *command, char *const *a
             return false;
         }
         if (!g_hash_table_add(given, (void *)(uintptr_t)option->name) && !option->repeats) {
-            return fail(error, "--%s is given twice: keep one of them", option->name);
+            return fe_fail(error, "--%s is given twice: keep one of them", option->name);
         }
         if (!option->set(target, value, error)) {
             g_prefix_error(error, "--%s: ", option->name);

@@ -6,6 +6,7 @@
 #include "run-options.h"
 
 #include "emu/trace.h"
+#include "fail.h"
 #include "memsys/mm.h"
 #include "options.h"
 
@@ -13,19 +14,6 @@
 
 /* 2000-01-01: a date that every firmware and guest can hold. */
 #define RTC_DEFAULT INT64_C(946684800)
-
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (error != NULL) {
-        *error = g_error_new_valist(EMU_ERROR, EMU_ERROR_INVALID, format, args);
-    }
-    va_end(args);
-    return false;
-}
 
 static bool set_help(void *target, G_GNUC_UNUSED const char *value, G_GNUC_UNUSED GError **error)
 {
@@ -46,7 +34,7 @@ static bool set_machine(void *target, const char *value, GError **error)
         return true;
     }
     return strcmp(value, "pc") == 0 ||
-           fail(error, "there is no machine '%s': say pc, or help for a list", value);
+           fe_fail(error, "there is no machine '%s': say pc, or help for a list", value);
 }
 
 static bool set_memory(void *target, const char *value, GError **error)
@@ -58,13 +46,13 @@ static bool set_memory(void *target, const char *value, GError **error)
         return false;
     }
     if (bytes == 0) {
-        return fail(error, "a machine needs memory: say for example 128M");
+        return fe_fail(error, "a machine needs memory: say for example 128M");
     }
     if (bytes > MM_RAM_MAX) {
-        return fail(error, "%s is more than a machine can have: at most 16T", value);
+        return fe_fail(error, "%s is more than a machine can have: at most 16T", value);
     }
     if (bytes % MEM_PAGE_SIZE != 0) {
-        return fail(error, "%s is no multiple of a page: say a multiple of 4K", value);
+        return fe_fail(error, "%s is no multiple of a page: say a multiple of 4K", value);
     }
     options->memory = bytes;
     return true;
@@ -79,8 +67,8 @@ static bool set_ram_hole(void *target, const char *value, GError **error)
         return false;
     }
     if (bytes <= MM_HOLE_ABOVE || bytes > MM_HOLE_MAX || bytes % MM_HOLE_UNIT != 0) {
-        return fail(error, "%s does not fit: more than 16M, at most 4032M, a multiple of 4M",
-                    value);
+        return fe_fail(error, "%s does not fit: more than 16M, at most 4032M, a multiple of 4M",
+                       value);
     }
     options->ram_hole = bytes;
     return true;
@@ -107,7 +95,7 @@ static bool set_cpu(void *target, const char *value, GError **error)
             return true;
         }
     }
-    return fail(error, "there is no CPU model '%s': --cpu help lists them", value);
+    return fe_fail(error, "there is no CPU model '%s': --cpu help lists them", value);
 }
 
 static bool set_bios(void *target, const char *value, G_GNUC_UNUSED GError **error)
@@ -140,7 +128,8 @@ static bool set_drive(void *target, const char *value, GError **error)
     FeDrive drive = { NULL, false };
 
     if (options->drives->len == DEV_PC_MAX_DRIVES) {
-        return fail(error, "there is room for %u disks: leave '%s' away", DEV_PC_MAX_DRIVES, value);
+        return fe_fail(error, "there is room for %u disks: leave '%s' away", DEV_PC_MAX_DRIVES,
+                       value);
     }
     if (!fe_parse_drive(value, &drive.path, &drive.writable, error)) {
         return false;
@@ -165,7 +154,7 @@ static bool parse_sink(const char *value, FeSink *ret_sink, GError **error)
     bool file = g_str_has_prefix(value, "file:") && value[5] != '\0';
 
     if (!file && strcmp(value, "stdio") != 0 && strcmp(value, "null") != 0) {
-        return fail(error, "'%s' is no place to write to: say stdio, null or file:PATH", value);
+        return fe_fail(error, "'%s' is no place to write to: say stdio, null or file:PATH", value);
     }
     ret_sink->kind = file ? FE_SINK_FILE : (value[0] == 's' ? FE_SINK_STDIO : FE_SINK_NULL);
     ret_sink->path = file ? g_strdup(value + 5) : NULL;
@@ -202,7 +191,7 @@ static bool parse_limit(const char *value, uint64_t *ret_ns, GError **error)
         return false;
     }
     if (ns == 0) {
-        return fail(error, "no time at all: say for example 10, or leave it away for no limit");
+        return fe_fail(error, "no time at all: say for example 10, or leave it away for no limit");
     }
     *ret_ns = ns;
     return true;
@@ -223,7 +212,7 @@ static bool set_clock(void *target, const char *value, GError **error)
     bool host = strcmp(value, "host") == 0;
 
     if (!host && strcmp(value, "virtual") != 0) {
-        return fail(error, "there is no clock '%s': say virtual or host", value);
+        return fe_fail(error, "there is no clock '%s': say virtual or host", value);
     }
     ((FeRunOptions *)target)->clock = host ? EMU_CLOCK_HOST : EMU_CLOCK_VIRTUAL;
     return true;
@@ -239,7 +228,7 @@ static bool set_on_reset(void *target, const char *value, GError **error)
     bool continues = strcmp(value, "continue") == 0;
 
     if (!continues && strcmp(value, "stop") != 0) {
-        return fail(error, "'%s' is neither stop nor continue", value);
+        return fe_fail(error, "'%s' is neither stop nor continue", value);
     }
     ((FeRunOptions *)target)->reset_continues = continues;
     return true;
@@ -255,8 +244,8 @@ static bool set_dump(void *target, const char *value, GError **error)
     if (dump.range.start >= MEM_GPHYS_LIMIT ||
         dump.range.len > MEM_GPHYS_LIMIT - dump.range.start) {
         g_free(dump.path);
-        return fail(error, "'%s' ends past what 52 address bits can name: at most 10000000000000",
-                    value);
+        return fe_fail(
+            error, "'%s' ends past what 52 address bits can name: at most 10000000000000", value);
     }
     g_array_append_val(((FeRunOptions *)target)->dumps, dump);
     return true;
@@ -285,8 +274,8 @@ static bool set_trace(void *target, const char *value, GError **error)
         colon != NULL ? g_strndup(value, (size_t)(colon - value)) : g_strdup(value);
 
     if (colon != NULL && colon[1] == '\0') {
-        return fail(error, "'%s' names no file behind the colon: for example %strace.txt", value,
-                    value);
+        return fe_fail(error, "'%s' names no file behind the colon: for example %strace.txt", value,
+                       value);
     }
     options->trace_classes = emu_trace_parse(list, error);
     if (options->trace_classes == 0) {
@@ -376,7 +365,7 @@ static bool check_stdio(const FeRunOptions *options, GError **error)
     if (options->serial.kind != FE_SINK_STDIO || options->debugcon.kind != FE_SINK_STDIO) {
         return true;
     }
-    return fail(
+    return fe_fail(
         error, "--debugcon stdio: --serial has stdio already%s: give one of them null or file:PATH",
         options->serial.given ? "" : " (its default)");
 }
@@ -384,10 +373,10 @@ static bool check_stdio(const FeRunOptions *options, GError **error)
 static bool check_together(const FeRunOptions *options, GError **error)
 {
     if (options->append != NULL && options->kernel == NULL) {
-        return fail(error, "--append needs --kernel FILE: it is a Linux kernel's command line");
+        return fe_fail(error, "--append needs --kernel FILE: it is a Linux kernel's command line");
     }
     if (options->initrd != NULL && options->kernel == NULL) {
-        return fail(error, "--initrd needs --kernel FILE: it belongs to a Linux kernel");
+        return fe_fail(error, "--initrd needs --kernel FILE: it belongs to a Linux kernel");
     }
     return check_stdio(options, error);
 }
