@@ -56,8 +56,9 @@ bool mem_state_writer_ok(const MemStateWriter *writer);
 uint64_t mem_state_writer_raw_bytes(const MemStateWriter *writer);
 uint64_t mem_state_writer_file_bytes(const MemStateWriter *writer);
 
-/* Makes the file appear under its name. False with MEM_ERROR naming the file and what failed: then
- * the old file is untouched. */
+/* Makes the file appear under its name; once a writer. False with MEM_ERROR naming the file and
+ * what failed: then the old file is untouched (but if only the folder could not be synced
+ * afterwards; the message says so). */
 bool mem_state_writer_commit(MemStateWriter *writer, GError **error);
 /* (nullable). Without a commit the temporary file is removed. */
 void mem_state_writer_free(MemStateWriter *writer);
@@ -111,7 +112,7 @@ bool mem_state_get(MemStateReader *reader, void *buf, size_t len, GError **error
 bool mem_state_get_u8(MemStateReader *reader, uint8_t *ret_value, GError **error);
 bool mem_state_get_u32(MemStateReader *reader, uint32_t *ret_value, GError **error);
 bool mem_state_get_u64(MemStateReader *reader, uint64_t *ret_value, GError **error);
-/* @max: longest text allowed. Returns: (transfer full): NULL with an error */
+/* @max: longest text allowed, up to 1 MiB. Returns: (transfer full): NULL with an error */
 char *mem_state_get_string(MemStateReader *reader, size_t max, GError **error);
 uint64_t mem_state_unit_left(const MemStateReader *reader); /* bytes of the open unit */
 /* Bad content: sets an error naming unit and offset. Returns false. */

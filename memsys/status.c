@@ -38,6 +38,8 @@ static const char *const names[] = {
     [-MEM_ERR_REFERENCE_OVERFLOW] = "too many references to a shared page",
     [-MEM_ERR_BUS_ERROR] = "a device refused the access",
     [-MEM_ERR_LIMIT_REACHED] = "a table is full",
+    [-MEM_ERR_FILE] = "the host refused a file operation",
+    [-MEM_ERR_BAD_FILE] = "the file is damaged or does not fit",
 };
 
 const char *mem_status_name(MemStatus status)

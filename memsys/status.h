@@ -44,6 +44,8 @@ typedef enum MemStatus {
     MEM_ERR_REFERENCE_OVERFLOW = -29, /* (VirtualBox: unchecked) */
     MEM_ERR_BUS_ERROR = -30,          /* a device refused the access */
     MEM_ERR_LIMIT_REACHED = -31,      /* VERR_PGM_TOO_MANY_*: a table is full */
+    MEM_ERR_FILE = -32,               /* the host refused to open, read or write a file */
+    MEM_ERR_BAD_FILE = -33,           /* VERR_SSM_*: a saved state is damaged or fits not here */
 } MemStatus;
 
 /**

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-#define LAST MEM_ERR_LIMIT_REACHED
+#define LAST MEM_ERR_BAD_FILE
 
 START_TEST(every_status_has_a_text_of_its_own)
 {
