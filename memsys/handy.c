@@ -28,6 +28,17 @@ void pgm_handy_report(Pgm *pgm)
     handy->n_used = 0;
 }
 
+void pgm_handy_note_used(Pgm *pgm, PageId id, GPhys gpa)
+{
+    PgmHandyStock *handy = &pgm->handy;
+
+    if (handy->n_used == MM_HANDY_PAGES) {
+        pgm_handy_report(pgm);
+    }
+    handy->used_ids[handy->n_used] = id;
+    handy->used_gpas[handy->n_used++] = gpa;
+}
+
 /* GMM hands pages out upwards and the stock is taken from its end: neighbours in the guest shall be
  * neighbours on the host, so that bulk access finds long runs. */
 static void reverse(GmmHandyPage *pages, unsigned n)
@@ -75,8 +86,6 @@ MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
             return MEM_ERR_NO_MEMORY;
         }
     }
-    /* Every refill tried, successful or not, has told GMM of the used ones. */
-    g_assert(handy->n_used < MM_HANDY_PAGES);
     GmmHandyPage page = handy->pages[--handy->n];
 
     if (want_zeros && !page.zeroed) {
@@ -84,8 +93,7 @@ MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
     }
     /* The id may have been ours before, with code: its bytes are others now. */
     pgm_forget_code(pgm, page.id);
-    handy->used_ids[handy->n_used] = page.id;
-    handy->used_gpas[handy->n_used++] = gpa;
+    pgm_handy_note_used(pgm, page.id, gpa);
     *ret_id = page.id;
     return MEM_OK;
 }

@@ -122,6 +122,8 @@ struct PgmCpu {
 /* In external.c: the PGM lock, recursive; see memsys/external.h. */
 void pgm_threads_init(Pgm *pgm);
 void pgm_threads_clear(Pgm *pgm);
+void pgm_threads_open(Pgm *pgm); /* for work of GMM's */
+void pgm_threads_close(Pgm *pgm);
 void pgm_lock_slow(const Pgm *pgm);
 void pgm_unlock_slow(const Pgm *pgm);
 
@@ -247,6 +249,12 @@ void pgm_page_arm(PgmRange *range, uint64_t index);
  * else happens. Returns: whether it was marked. */
 bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark);
 
+/* ---- preallocate.c */
+
+/* Clears a page that is the machine's own where it lies; false if it is none, or if a snapshot has
+ * no room for its bytes. */
+bool pgm_page_clear_own(PgmRange *range, uint64_t index);
+
 /* ---- balloon.c */
 
 /* Tells GMM how many pages are ballooned now, if that changed: after balloon, reset, restore, load,
@@ -267,7 +275,7 @@ uint64_t pgm_compact_slice(Pgm *pgm, uint64_t n_pages);
 /* ---- large-run.c */
 
 /* Makes or frees the table of a RAM range's runs; without host memory the range has none. */
-void pgm_runs_init(PgmRange *range);
+void pgm_runs_init(PgmRange *range, GPhys start);
 void pgm_runs_clear(PgmRange *range);
 
 /* A page of zeros at its place in the chunk of its run; false: take one from anywhere. */
@@ -278,6 +286,8 @@ bool pgm_run_take(PgmRange *range, uint64_t index, PageId *ret_id);
 /* A page of zeros if @want_zeros, else of anything. Reported as used for @gpa at the next refill.
  */
 MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id);
+/* GMM is to hear that @id, taken by another way, went to @gpa. */
+void pgm_handy_note_used(Pgm *pgm, PageId id, GPhys gpa);
 void pgm_handy_report(Pgm *pgm);
 void pgm_handy_return_all(Pgm *pgm);
 void pgm_free_id(Pgm *pgm, PageId id);
@@ -369,6 +379,12 @@ void pgm_handlers_rearm(PgmRange *range);
 
 /* Strongest handler of the page; @armed: as if none were switched off there. */
 PgmHandlerState pgm_handler_page_state(const PgmRange *range, uint64_t index, bool armed);
+/* A handler of kind ALL owns the page, even if it is switched off there: it comes back. */
+static inline bool pgm_page_owned(const PgmRange *range, uint64_t index)
+{
+    return pgm_page_handler(range->pages[index]) != PGM_HANDLER_NONE &&
+           pgm_handler_page_state(range, index, true) == PGM_HANDLER_ALL;
+}
 unsigned pgm_handlers_verify(const PgmRange *range, GString *report);
 
 /* ---- watch.c */

@@ -9,7 +9,10 @@ static void reset_ram(PgmRange *range)
     uint64_t i = 0;
 
     while ((i = pgm_range_next_touched(range, i)) < range->n_pages) {
-        pgm_page_to_zero(range, i++, PGM_RECORD_FRONT);
+        if (!range->pgm->preallocated || !pgm_page_clear_own(range, i)) {
+            pgm_page_to_zero(range, i, PGM_RECORD_FRONT);
+        }
+        i++;
     }
 }
 
