@@ -229,10 +229,12 @@ bool pgm_page_executed(const Pgm *pgm, PageId id)
 void pgm_forget_executed(Pgm *pgm)
 {
     if (pgm->any_executed) {
+        pgm_lock(pgm);
         if (!pgm->os->discard(pgm->executed, pgm->executed_bytes)) {
             memset(pgm->executed, 0, pgm->executed_bytes);
         }
         pgm->any_executed = false;
+        pgm_unlock(pgm);
     }
 }
 

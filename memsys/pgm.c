@@ -43,6 +43,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->cpus = g_ptr_array_new();
     pgm_threads_init(pgm);
     mm_init(&pgm->mm, gmm, pgm->name, config->policy);
+    pgm_threads_open(pgm);
     if (!pgm_tlb_init(pgm, n_slots, config->tlb_slots == 0) || !executed_init(pgm)) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY, "no host memory for machine \"%s\"",
                     pgm->name);
@@ -147,6 +148,7 @@ void pgm_free(Pgm *pgm)
         return;
     }
     g_assert(pgm->cpus->len == 0);
+    pgm_threads_close(pgm);
     pgm_watch_table_free(pgm);
     destroy_ranges(pgm, false);
     destroy_ranges(pgm, true);

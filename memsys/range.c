@@ -367,6 +367,7 @@ MemStatus pgm_range_map(PgmRange *range, GPhys start, GError **error)
     if (old == start && old != MEM_GPHYS_NIL) {
         return MEM_OK;
     }
+    pgm_lock(range->pgm);
     if (old != MEM_GPHYS_NIL) {
         displace_range(range);
     }
@@ -380,8 +381,10 @@ MemStatus pgm_range_map(PgmRange *range, GPhys start, GError **error)
             g_assert(back == MEM_OK);
             memset(range->pgm->spans.cache, 0, sizeof range->pgm->spans.cache);
         }
+        pgm_unlock(range->pgm);
         return status;
     }
+    pgm_unlock(range->pgm);
     map_changed(range->pgm);
     return MEM_OK;
 }
@@ -391,6 +394,8 @@ void pgm_range_unmap(PgmRange *range)
     if (range->start == MEM_GPHYS_NIL) {
         return;
     }
+    pgm_lock(range->pgm);
     displace_range(range);
+    pgm_unlock(range->pgm);
     map_changed(range->pgm);
 }
