@@ -117,8 +117,10 @@ void pgm_page_mark_seen(PgmRange *range, uint64_t index)
 
     range->pgm->cpu_may_hold = true;
     if ((*page & PGM_PAGE_SEEN_BIT) == 0) {
+        pgm_lock(range->pgm);
         *page |= PGM_PAGE_SEEN_BIT;
         touch(range, index);
+        pgm_unlock(range->pgm);
     }
 }
 
@@ -134,7 +136,9 @@ void pgm_page_view_changed(PgmRange *range, uint64_t index, bool executed)
         return;
     }
     /* First the mark, then the telling: a callback that asks again is answered afresh. */
+    pgm_lock(pgm);
     *front &= ~PGM_PAGE_SEEN_BIT;
+    pgm_unlock(pgm);
     drop_page(range, index, seen, executed);
 }
 
@@ -198,12 +202,16 @@ void pgm_forget_code(Pgm *pgm, PageId id)
         return;
     }
     pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
+    pgm_lock(pgm);
     pgm->executed[id >> 6] &= ~(UINT64_C(1) << (id & 63));
+    pgm_unlock(pgm);
 }
 
 void pgm_mark_executed(Pgm *pgm, PgmRange *range, uint64_t index, PageId id)
 {
+    pgm_lock(pgm);
     pgm->executed[id >> 6] |= UINT64_C(1) << (id & 63);
+    pgm_unlock(pgm);
     pgm->any_executed = true;
     pgm->stats.code_pages++;
     /* From now on a store must come to the slow path, which tells the CPUs. */
@@ -224,12 +232,14 @@ void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage t
     if (to == from) {
         return;
     }
+    pgm_lock(pgm);
     pgm_pages_count(pgm, from, 1, -1);
     pgm_pages_count(pgm, to, 1, +1);
     *page = to;
     if (which == PGM_RECORD_FRONT) {
         touch(range, index);
     }
+    pgm_unlock(pgm);
     if (which == PGM_RECORD_SHADOW && pgm_rom_read_record(range, index) != PGM_RECORD_SHADOW) {
         return; /* nobody sees it */
     }
@@ -390,6 +400,7 @@ void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
     bool private_page = pgm_page_state(from) != PGM_PAGE_SHARED;
     PgmPage to = pgm_page_with_backing(from, PGM_PAGE_ZERO, MEM_ZERO_PAGE_ID);
 
+    g_assert(!pgm_page_locked(from) || id == MEM_ZERO_PAGE_ID);
     pgm_page_change(range, index, which, pgm_page_with_written(to, false));
     if (id == MEM_ZERO_PAGE_ID) {
         return;

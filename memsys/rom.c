@@ -226,7 +226,9 @@ static void set_prot(PgmRange *range, uint64_t index, PgmRomProt prot)
     PageId old_id =
         pgm_page_id(old_read == PGM_RECORD_SHADOW ? rom->shadow[index] : range->pages[index]);
 
+    pgm_lock(range->pgm);
     rom->prot[index] = (uint8_t)prot;
+    pgm_unlock(range->pgm);
     range->pgm->stats.rom_switched_pages++;
     /* Code of the page that was shown matters only if another is shown now. */
     pgm_page_view_changed(range, index,
