@@ -24,6 +24,7 @@ PgmCpu *pgm_cpu_attach(Pgm *pgm, const PgmCpuCallbacks *callbacks, void *user)
 void pgm_cpu_detach(PgmCpu *cpu)
 {
     if (cpu) {
+        pgm_watch_cpu_gone(cpu);
         g_ptr_array_remove(cpu->pgm->cpus, cpu);
         g_free(cpu);
     }

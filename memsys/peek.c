@@ -2,6 +2,7 @@
 /*
  * The debugger's look: no device, no handler and no watch is called, whatever lies there.
  */
+#include "memsys/guest-bytes.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len)
             if (view.read_caught) {
                 status = MEM_ERR_RESERVED;
             } else {
-                memcpy(to, pgm_host(pgm, view.read_id) + (gpa & ~MEM_PAGE_MASK), n);
+                guest_load(to, pgm_host(pgm, view.read_id) + (gpa & ~MEM_PAGE_MASK), n);
             }
         }
         if (status != MEM_OK) {
@@ -61,7 +62,7 @@ static MemStatus poke_page(const PgmPlace *place, uint64_t offset, const uint8_t
     PageId id = pgm_page_id(which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, place->index)
                                                        : range->pages[place->index]);
 
-    memcpy(pgm_host(range->pgm, id) + offset, from, n);
+    guest_store(pgm_host(range->pgm, id) + offset, from, n);
     pgm_code_written(range->pgm, id, (uint32_t)offset, (uint32_t)n);
     return MEM_OK;
 }

@@ -117,6 +117,7 @@ struct PgmCpu {
     const PgmCpuCallbacks *callbacks;
     void *user;
     GPhys a20_mask;
+    PgmWatchTable *watches; /* by virtual address; NULL: none */
 };
 
 /* In external.c: the PGM lock, recursive; see memsys/external.h. */
@@ -275,7 +276,7 @@ uint64_t pgm_compact_slice(Pgm *pgm, uint64_t n_pages);
 /* ---- large-run.c */
 
 /* Makes or frees the table of a RAM range's runs; without host memory the range has none. */
-void pgm_runs_init(PgmRange *range, GPhys start);
+void pgm_runs_init(PgmRange *range);
 void pgm_runs_clear(PgmRange *range);
 
 /* A page of zeros at its place in the chunk of its run; false: take one from anywhere. */
@@ -390,6 +391,7 @@ unsigned pgm_handlers_verify(const PgmRange *range, GString *report);
 /* ---- watch.c */
 void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit);
 void pgm_watch_table_free(Pgm *pgm);
+void pgm_watch_cpu_gone(PgmCpu *cpu);
 
 /* Bytes from @gpa, at most @len, up to the first page watched for @access; 0 if that of @gpa is. */
 uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access);

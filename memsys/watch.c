@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches: observers of physical bytes. Their table is sorted by start and carries the running
+ * Watches: observers of physical bytes, or of bytes as one CPU's programs name them. Each kind's
+ * table (the machine's, and one a CPU) is sorted by start and carries the running
  * maximum of ends, so the watches that touch an access are found by binary search and a short walk
  * back.
  *
@@ -15,9 +16,10 @@
 
 struct PgmWatch {
     unsigned refs; /* the owner, and each table that lists it */
-    Pgm *pgm;      /* NULL: freed by its owner */
-    GPhys first;
-    GPhys last;
+    Pgm *pgm;      /* NULL: freed by its owner, or the machine or CPU has ended */
+    PgmCpu *cpu;   /* whose virtual addresses first and last are; NULL: they are physical */
+    uint64_t first;
+    uint64_t last;
     unsigned accesses;
     bool before;
     PgmWatchFunc func;
@@ -26,7 +28,7 @@ struct PgmWatch {
 
 typedef struct Entry {
     PgmWatch *watch;
-    GPhys max_last; /* largest last of this entry and all before it */
+    uint64_t max_last; /* largest last of this entry and all before it */
 } Entry;
 
 struct PgmWatchTable {
@@ -57,7 +59,7 @@ static PgmWatchTable *table_remake(const PgmWatchTable *old, PgmWatch *add, cons
 {
     unsigned n_old = old ? old->n : 0;
     PgmWatchTable *table = g_malloc(sizeof *table + (n_old + 1) * sizeof(Entry));
-    GPhys max_last = 0;
+    uint64_t max_last = 0;
 
     table->refs = 1;
     table->n = 0;
@@ -84,7 +86,7 @@ static PgmWatchTable *table_remake(const PgmWatchTable *old, PgmWatch *add, cons
 }
 
 /* Index past the last watch that starts at or before @last. */
-static unsigned n_starting_by(const PgmWatchTable *table, GPhys last)
+static unsigned n_starting_by(const PgmWatchTable *table, uint64_t last)
 {
     unsigned low = 0;
     unsigned high = table->n;
@@ -102,13 +104,24 @@ static unsigned n_starting_by(const PgmWatchTable *table, GPhys last)
 }
 
 /* TLB entries and answers of CPUs about the watch's pages were right without (or with) it only. */
-static void forget_pages(Pgm *pgm, const PgmWatch *watch)
+static void forget_pages(const PgmWatch *watch)
 {
+    Pgm *pgm = watch->pgm;
     uint64_t n = ((watch->last & MEM_PAGE_MASK) - (watch->first & MEM_PAGE_MASK)) >> MEM_PAGE_SHIFT;
+    bool executed = (watch->accesses & MEM_ACCESS_EXEC) != 0 && pgm->any_executed;
 
+    if (watch->cpu) {
+        /* Which pages it names is the CPU's to know. */
+        const PgmCpuCallbacks *callbacks = watch->cpu->callbacks;
+
+        if (callbacks->invalidate_all) {
+            callbacks->invalidate_all(watch->cpu->user, executed);
+        }
+        return;
+    }
     if (n >= PGM_TELL_EACH_MAX) {
         pgm_tlb_flush(pgm);
-        pgm_tell_all(pgm, (watch->accesses & MEM_ACCESS_EXEC) != 0 && pgm->any_executed);
+        pgm_tell_all(pgm, executed);
         return;
     }
     for (uint64_t i = 0; i <= n; i++) {
@@ -116,45 +129,88 @@ static void forget_pages(Pgm *pgm, const PgmWatch *watch)
     }
 }
 
-static void replace_table(Pgm *pgm, PgmWatchTable *table)
+static PgmWatchTable **table_of(Pgm *pgm, PgmCpu *cpu)
 {
-    table_unref(pgm->watches);
-    pgm->watches = table;
+    return cpu ? &cpu->watches : &pgm->watches;
+}
+
+/* Other threads look at the table of physical watches under the PGM lock. */
+static void replace_table(Pgm *pgm, PgmWatchTable **place, PgmWatchTable *table)
+{
+    PgmWatchTable *old = *place;
+
+    pgm_lock(pgm);
+    *place = table;
+    pgm_unlock(pgm);
+    table_unref(old);
 }
 
 /* Each new one costs a copy of the table. */
 #define MAX_WATCHES 65536u
 
-PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, bool before,
-                        PgmWatchFunc func, void *user, GError **error)
+static bool check_new(const PgmWatchTable *table, uint64_t start, uint64_t len, unsigned accesses,
+                      GError **error)
 {
-    g_assert(func);
     if (len == 0 || len - 1 > UINT64_MAX - start || accesses == 0 ||
         (accesses & ~(unsigned)(MEM_ACCESS_READ | MEM_ACCESS_WRITE | MEM_ACCESS_EXEC)) != 0) {
         g_set_error(error, MEM_ERROR, MEM_ERR_INVALID_PARAMETER,
                     "watch: 0x%" PRIx64 " bytes at 0x%" PRIx64 " for accesses 0x%x make no sense",
                     len, start, accesses);
-        return NULL;
+        return false;
     }
-    if (pgm->watches && pgm->watches->n >= MAX_WATCHES) {
+    if (table && table->n >= MAX_WATCHES) {
         g_set_error(error, MEM_ERROR, MEM_ERR_LIMIT_REACHED,
                     "watch at 0x%" PRIx64 ": there are %u already; remove one first", start,
-                    pgm->watches->n);
+                    table->n);
+        return false;
+    }
+    return true;
+}
+
+/* @model says what it watches and how. */
+static PgmWatch *watch_add(const PgmWatch *model, uint64_t len, GError **error)
+{
+    g_assert(model->func);
+    PgmWatchTable **place = table_of(model->pgm, model->cpu);
+
+    if (!check_new(*place, model->first, len, model->accesses, error)) {
         return NULL;
     }
     PgmWatch *watch = g_new(PgmWatch, 1);
 
-    *watch = (PgmWatch) { .refs = 1,
-                          .pgm = pgm,
-                          .first = start,
-                          .last = start + (len - 1),
-                          .accesses = accesses,
-                          .before = before,
-                          .func = func,
-                          .user = user };
-    replace_table(pgm, table_remake(pgm->watches, watch, NULL));
-    forget_pages(pgm, watch);
+    *watch = *model;
+    watch->refs = 1;
+    watch->last = watch->first + (len - 1);
+    replace_table(watch->pgm, place, table_remake(*place, watch, NULL));
+    forget_pages(watch);
     return watch;
+}
+
+PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, bool before,
+                        PgmWatchFunc func, void *user, GError **error)
+{
+    PgmWatch model = { .pgm = pgm,
+                       .first = start,
+                       .accesses = accesses,
+                       .before = before,
+                       .func = func,
+                       .user = user };
+
+    return watch_add(&model, len, error);
+}
+
+PgmWatch *pgm_watch_new_virtual(PgmCpu *cpu, GVirt start, uint64_t len, unsigned accesses,
+                                bool before, PgmWatchFunc func, void *user, GError **error)
+{
+    PgmWatch model = { .pgm = cpu->pgm,
+                       .cpu = cpu,
+                       .first = start,
+                       .accesses = accesses,
+                       .before = before,
+                       .func = func,
+                       .user = user };
+
+    return watch_add(&model, len, error);
 }
 
 void pgm_watch_free(PgmWatch *watch)
@@ -165,29 +221,38 @@ void pgm_watch_free(PgmWatch *watch)
     Pgm *pgm = watch->pgm;
 
     if (pgm) {
+        PgmWatchTable **place = table_of(pgm, watch->cpu);
+
+        replace_table(pgm, place, table_remake(*place, NULL, watch));
+        forget_pages(watch);
         watch->pgm = NULL;
-        replace_table(pgm, table_remake(pgm->watches, NULL, watch));
-        forget_pages(pgm, watch);
     }
     watch_unref(watch);
 }
 
-void pgm_watch_table_free(Pgm *pgm)
+static void forget_table(Pgm *pgm, PgmWatchTable **place)
 {
-    for (unsigned i = 0; pgm->watches && i < pgm->watches->n; i++) {
-        pgm->watches->entries[i].watch->pgm = NULL;
+    for (unsigned i = 0; *place && i < (*place)->n; i++) {
+        (*place)->entries[i].watch->pgm = NULL;
     }
-    replace_table(pgm, NULL);
+    replace_table(pgm, place, NULL);
 }
 
-bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses)
+void pgm_watch_table_free(Pgm *pgm)
 {
-    const PgmWatchTable *table = pgm->watches;
-    GPhys first = gpa & MEM_PAGE_MASK;
+    forget_table(pgm, &pgm->watches);
+}
 
-    if (G_LIKELY(!table)) {
-        return false;
-    }
+void pgm_watch_cpu_gone(PgmCpu *cpu)
+{
+    forget_table(cpu->pgm, &cpu->watches);
+}
+
+/* Is any byte of the page at @address watched for one of @accesses? */
+static bool table_covers_page(const PgmWatchTable *table, uint64_t address, unsigned accesses)
+{
+    uint64_t first = address & MEM_PAGE_MASK;
+
     for (unsigned i = n_starting_by(table, first | ~MEM_PAGE_MASK);
          i > 0 && table->entries[i - 1].max_last >= first; i--) {
         const PgmWatch *watch = table->entries[i - 1].watch;
@@ -197,6 +262,16 @@ bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses)
         }
     }
     return false;
+}
+
+bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses)
+{
+    return G_UNLIKELY(pgm->watches) && table_covers_page(pgm->watches, gpa, accesses);
+}
+
+bool pgm_watch_covers_virtual(const PgmCpu *cpu, GVirt gva, unsigned accesses)
+{
+    return G_UNLIKELY(cpu->watches) && table_covers_page(cpu->watches, gva, accesses);
 }
 
 uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access)
@@ -221,20 +296,20 @@ uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess a
     return len;
 }
 
-void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
+/* Tells the watches of @table that cover @len bytes at @address, which is how they name them. */
+static void table_tell(Pgm *pgm, PgmWatchTable *table, uint64_t address, const PgmWatchHit *hit)
 {
-    PgmWatchTable *table = pgm->watches;
-    GPhys last = hit->len - 1 > UINT64_MAX - hit->gpa ? UINT64_MAX : hit->gpa + (hit->len - 1);
+    uint64_t last = hit->len - 1 > UINT64_MAX - address ? UINT64_MAX : address + (hit->len - 1);
 
     if (!table) {
         return;
     }
     table->refs++;
     for (unsigned i = n_starting_by(table, last);
-         i > 0 && table->entries[i - 1].max_last >= hit->gpa; i--) {
+         i > 0 && table->entries[i - 1].max_last >= address; i--) {
         PgmWatch *watch = table->entries[i - 1].watch;
 
-        if (watch->pgm && watch->last >= hit->gpa && (watch->accesses & hit->access) != 0 &&
+        if (watch->pgm && watch->last >= address && (watch->accesses & hit->access) != 0 &&
             watch->before == hit->before) {
             PgmWatchHit told = *hit;
 
@@ -248,13 +323,66 @@ void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
     table_unref(table);
 }
 
-void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text)
+void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
 {
-    for (unsigned i = 0; pgm->watches && i < pgm->watches->n; i++) {
-        const PgmWatch *watch = pgm->watches->entries[i].watch;
+    table_tell(pgm, pgm->watches, hit->gpa, hit);
+}
 
-        if (watch->pgm) {
-            print(watch->first, watch->last, watch->accesses, watch->before, text);
-        }
-    }
+/* ---- a CPU's accesses by virtual address */
+
+MemStatus pgm_cpu_bus_read(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t *ret_value)
+{
+    gpa = pgm_cpu_mask(cpu, gpa);
+    PgmWatchHit hit = { .gpa = gpa,
+                        .gva = gva,
+                        .by_gva = true,
+                        .len = size,
+                        .access = MEM_ACCESS_READ,
+                        .origin = MEM_ORIGIN_CPU,
+                        .before = true };
+
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    MemStatus status = pgm_bus_read(cpu->pgm, gpa, size, MEM_ORIGIN_CPU, ret_value);
+
+    hit.before = false;
+    hit.value = *ret_value;
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    return status;
+}
+
+MemStatus pgm_cpu_bus_write(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t value)
+{
+    gpa = pgm_cpu_mask(cpu, gpa);
+    PgmWatchHit hit = { .gpa = gpa,
+                        .gva = gva,
+                        .by_gva = true,
+                        .len = size,
+                        .value = size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value,
+                        .access = MEM_ACCESS_WRITE,
+                        .origin = MEM_ORIGIN_CPU,
+                        .before = true };
+
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    MemStatus status = pgm_bus_write(cpu->pgm, gpa, size, value, MEM_ORIGIN_CPU);
+
+    hit.before = false;
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    return status;
+}
+
+void pgm_cpu_report_exec_at(PgmCpu *cpu, GVirt gva, GPhys gpa, uint32_t len)
+{
+    PgmWatchHit hit = { .gpa = pgm_cpu_mask(cpu, gpa),
+                        .gva = gva,
+                        .by_gva = true,
+                        .len = len,
+                        .access = MEM_ACCESS_EXEC,
+                        .origin = MEM_ORIGIN_CPU,
+                        .before = true };
+
+    g_assert(len > 0);
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    hit.before = false;
+    table_tell(cpu->pgm, cpu->watches, gva, &hit);
+    pgm_cpu_report_exec(cpu, gpa, len);
 }

@@ -43,7 +43,8 @@ PgmWatch *pgm_watch_new(Pgm *pgm, GPhys start, uint64_t len, unsigned accesses, 
  * pgm_watch_new_virtual:
  * @start, @len: guest-virtual (linear) bytes as @cpu's programs name them, whatever is mapped there
  *
- * Only accesses of @cpu by such an address hit. Survives changes of CR3.
+ * Only accesses of @cpu by such an address hit. Survives changes of CR3. After the CPU was detached
+ * nothing hits any more.
  */
 PgmWatch *pgm_watch_new_virtual(PgmCpu *cpu, GVirt start, uint64_t len, unsigned accesses,
                                 bool before, PgmWatchFunc func, void *user, GError **error);
@@ -58,6 +59,9 @@ bool pgm_watch_covers_virtual(const PgmCpu *cpu, GVirt gva, unsigned accesses);
 /* One access within a page, with the virtual watches told before and after. */
 MemStatus pgm_cpu_bus_read(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t *ret_value);
 MemStatus pgm_cpu_bus_write(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t value);
+
+/* pgm_cpu_report_exec() by a virtual address: tells virtual and physical EXEC watches. */
+void pgm_cpu_report_exec_at(PgmCpu *cpu, GVirt gva, GPhys gpa, uint32_t len);
 
 /* Is any byte of the page watched for one of @accesses? */
 bool pgm_watch_covers_page(const Pgm *pgm, GPhys gpa, unsigned accesses);
