@@ -6,6 +6,7 @@
  * 0x94 to 0x99 power codes) from ATA-2 (X3T10/0948D).
  */
 #include "devices/ata-internal.h"
+#include "memsys/planted.h"
 
 #include <string.h>
 
@@ -173,7 +174,8 @@ static void do_set_multiple(DevAta *ata, const AtaCommand *command)
     AtaState *s = &ata->state;
 
     (void)command;
-    if (s->count > ATA_MAX_MULTIPLE || (s->count & (s->count - 1)) != 0) {
+    if (s->count > QUIRE_PLANTED(ide, ATA_MAX_MULTIPLE, 2 * ATA_MAX_MULTIPLE) ||
+        (s->count & (s->count - 1)) != 0) {
         ata_fail(s, ATA_ERROR_ABRT);
         return;
     }
