@@ -81,21 +81,49 @@ void gmm_account_share(GmmVm *vm)
 {
     vm->private_pages--;
     vm->shared_pages++;
+    vm->shared_in[GMM_ACCOUNT_BASE]++;
     vm->gmm->shared++;
     update_promise(vm);
+}
+
+void gmm_account_unshare(GmmVm *vm)
+{
+    vm->private_pages++;
+    vm->shared_pages--;
+    vm->shared_in[GMM_ACCOUNT_BASE]--;
+    vm->gmm->shared--;
+    update_promise(vm);
+}
+
+void gmm_account_recharge(GmmVm *vm, GmmAccount from, GmmAccount to, bool shared)
+{
+    vm->allocated[from]--;
+    vm->allocated[to]++;
+    if (shared) {
+        vm->shared_in[from]--;
+        vm->shared_in[to]++;
+    }
+}
+
+void gmm_account_balloon(GmmVm *vm, int64_t delta)
+{
+    vm->ballooned_pages += (uint64_t)delta;
+    vm->gmm->ballooned += (uint64_t)delta;
 }
 
 void gmm_account_ref(GmmVm *vm)
 {
     vm->allocated[GMM_ACCOUNT_BASE]++;
     vm->shared_pages++;
+    vm->shared_in[GMM_ACCOUNT_BASE]++;
     vm->gmm->duplicates++;
 }
 
-void gmm_account_unref(GmmVm *vm, bool last)
+void gmm_account_unref(GmmVm *vm, GmmAccount account, bool last)
 {
-    vm->allocated[GMM_ACCOUNT_BASE]--;
+    vm->allocated[account]--;
     vm->shared_pages--;
+    vm->shared_in[account]--;
     if (last) {
         vm->gmm->shared--;
         vm->gmm->allocated--;
@@ -186,10 +214,8 @@ MemStatus gmm_vm_update_reservation(GmmVm *vm, const GmmReservation *want)
     return vm->has_reservation ? reserve_locked(vm, want) : MEM_ERR_WRONG_ORDER;
 }
 
-void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats)
+void gmm_vm_stats_locked(const GmmVm *vm, GmmVmStats *ret_stats)
 {
-    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
-
     *ret_stats = (GmmVmStats) {
         .private_pages = vm->private_pages,
         .shared_pages = vm->shared_pages,
@@ -199,4 +225,11 @@ void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats)
         ret_stats->reserved.n_pages[i] = vm->reserved[i];
         ret_stats->allocated.n_pages[i] = vm->allocated[i];
     }
+}
+
+void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats)
+{
+    g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
+
+    gmm_vm_stats_locked(vm, ret_stats);
 }

@@ -100,11 +100,10 @@ static void take_pages(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandy
     gmm_account_alloc(vm, account, n_pages);
 }
 
-MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages)
+static MemStatus alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages)
 {
     g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(vm->gmm);
 
-    g_assert((unsigned)account < GMM_N_ACCOUNTS);
     if (n_pages == 0 || n_pages > GMM_MAX_ALLOC) {
         return MEM_ERR_INVALID_PARAMETER;
     }
@@ -119,4 +118,16 @@ MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandy
     }
     take_pages(vm, account, n_pages, ret_pages);
     return MEM_OK;
+}
+
+MemStatus gmm_vm_alloc(GmmVm *vm, GmmAccount account, uint32_t n_pages, GmmHandyPage *ret_pages)
+{
+    g_assert((unsigned)account < GMM_N_ACCOUNTS);
+
+    MemStatus status = alloc(vm, account, n_pages, ret_pages);
+
+    if (gmm_pressure_relieve(vm, status, n_pages)) {
+        status = alloc(vm, account, n_pages, ret_pages);
+    }
+    return status;
 }

@@ -101,6 +101,12 @@ static void set_free_count(Gmm *gmm, GmmChunk *chunk, unsigned n_free)
 }
 
 /* ---- whole chunks */
+void gmm_chunk_renew(GmmChunk *chunk, GmmChunk to)
+{
+    to.life = chunk->life;
+    *chunk = to;
+}
+
 GmmChunk *gmm_chunk_acquire(Gmm *gmm)
 {
     GmmList *list = gmm->spare.n > 0 ? &gmm->spare : &gmm->released;
@@ -112,7 +118,7 @@ GmmChunk *gmm_chunk_acquire(Gmm *gmm)
         if (chunk->kind == GMM_CHUNK_SPARE) {
             return chunk; /* with its list of used pages */
         }
-        *chunk = (GmmChunk) { .n_free = MEM_CHUNK_PAGES, .free_head = GMM_NO_INDEX };
+        gmm_chunk_renew(chunk, (GmmChunk) { .n_free = MEM_CHUNK_PAGES, .free_head = GMM_NO_INDEX });
         return chunk;
     }
 
@@ -173,6 +179,12 @@ void gmm_chunk_put(Gmm *gmm, GmmChunk *chunk, uint32_t index, bool dirty)
 {
     uint64_t *records = gmm_chunk_records(gmm, gmm_chunk_id(gmm, chunk));
 
+    if (chunk->kind == GMM_CHUNK_PLACED) {
+        if (gmm_placed_put(gmm, chunk, index, dirty)) {
+            gmm_chunk_retire(gmm, chunk);
+        }
+        return;
+    }
     records[index] = gmm_rec_free(chunk->free_head, dirty);
     chunk->free_head = (uint16_t)index;
     set_free_count(gmm, chunk, chunk->n_free + 1u);
@@ -180,5 +192,19 @@ void gmm_chunk_put(Gmm *gmm, GmmChunk *chunk, uint32_t index, bool dirty)
     if (chunk->n_free == MEM_CHUNK_PAGES) {
         gmm_set_unlink(gmm, set_of(gmm, chunk), chunk);
         gmm_chunk_retire(gmm, chunk);
+    }
+}
+
+void gmm_chunk_relist(Gmm *gmm, GmmChunk *chunk)
+{
+    uint64_t *records = gmm_chunk_records(gmm, gmm_chunk_id(gmm, chunk));
+
+    chunk->free_head = GMM_NO_INDEX;
+    chunk->n_fresh = MEM_CHUNK_PAGES;
+    for (uint32_t i = MEM_CHUNK_PAGES; i-- > 0;) {
+        if (gmm_rec_state(records[i]) == GMM_REC_FREE) {
+            records[i] = gmm_rec_free(chunk->free_head, (records[i] & GMM_REC_DIRTY) != 0);
+            chunk->free_head = (uint16_t)i;
+        }
     }
 }

@@ -17,7 +17,7 @@ void gmm_free_private(GmmVm *vm, GmmChunk *chunk, uint32_t index)
     gmm_chunk_put(gmm, chunk, index, true);
 }
 
-static void free_page(GmmVm *vm, PageId id)
+static void free_page(GmmVm *vm, GmmAccount account, PageId id)
 {
     Gmm *gmm = vm->gmm;
     GmmChunk *chunk = gmm_chunk_lookup(gmm, id);
@@ -30,12 +30,13 @@ static void free_page(GmmVm *vm, PageId id)
 
     bool last = gmm_rec_refs(*rec) == 1;
 
-    gmm_account_unref(vm, last);
+    gmm_account_unref(vm, account, last);
     if (last) {
+        gmm_content_remove(gmm, id);
         chunk->n_shared--;
         gmm_chunk_put(gmm, chunk, gmm_page_index(id), true);
     } else {
-        *rec = gmm_rec_shared(gmm_rec_refs(*rec) - 1);
+        *rec = gmm_rec_with_refs(*rec, gmm_rec_refs(*rec) - 1);
     }
 }
 
@@ -56,17 +57,14 @@ static MemStatus claim_private(GmmVm *vm, GmmAccount account, const GmmChunk *ch
 
 static MemStatus claim_shared(GmmVm *vm, GmmAccount account, uint64_t *rec, uint64_t *n_refs)
 {
-    if (account != GMM_ACCOUNT_BASE) {
-        return MEM_ERR_FREE_TOO_MUCH;
-    }
-    /* Whose the references are is not recorded, only how many each machine has. */
-    if (*n_refs == vm->shared_pages) {
-        return MEM_ERR_NOT_OWNER;
+    /* Whose the references are is not recorded, only how many each machine has in each account. */
+    if (*n_refs == vm->shared_in[account]) {
+        return account == GMM_ACCOUNT_BASE ? MEM_ERR_NOT_OWNER : MEM_ERR_FREE_TOO_MUCH;
     }
     if (gmm_rec_refs(*rec) == 0) {
         return MEM_ERR_PAGE_ALREADY_FREE;
     }
-    *rec = gmm_rec_shared(gmm_rec_refs(*rec) - 1);
+    *rec = gmm_rec_with_refs(*rec, gmm_rec_refs(*rec) - 1);
     (*n_refs)++;
     return MEM_OK;
 }
@@ -98,7 +96,7 @@ static void unclaim(Gmm *gmm, PageId id)
     if (gmm_rec_state(*rec) == GMM_REC_CLAIMED) {
         *rec &= ~(UINT64_C(1) << (GMM_REC_STATE_SHIFT + 1));
     } else {
-        *rec = gmm_rec_shared(gmm_rec_refs(*rec) + 1);
+        *rec = gmm_rec_with_refs(*rec, gmm_rec_refs(*rec) + 1);
     }
 }
 
@@ -121,7 +119,7 @@ MemStatus gmm_vm_free_pages(GmmVm *vm, GmmAccount account, const PageId *ids, ui
         unclaim(vm->gmm, ids[i]);
     }
     for (uint32_t i = 0; status == MEM_OK && i < n_ids; i++) {
-        free_page(vm, ids[i]);
+        free_page(vm, account, ids[i]);
     }
     return status;
 }

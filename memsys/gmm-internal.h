@@ -13,17 +13,21 @@
  * A page record by its state (top two bits); a word of zeros is a FREE page never used:
  *   FREE      dirty 1 (bit 32) | next free page 10 (bits 9..0), GMM_NO_INDEX ends the list
  *   PRIVATE   account 2 (61..60) | owner 19 (59..41) | guest frame 41 (40..0), all ones: none
- *   SHARED    references 32 (31..0)
+ *   SHARED    published 1 (61) | low bits of the hash 29 (60..32) | references 32 (31..0)
  *   CLAIMED   a PRIVATE page met once by the gmm_vm_free_pages() call that is running
  *
  * Invariants (gmm_verify() checks them):
  * 1. A chunk is NONE (no memory; in gmm->released once committed), SPARE (wholly free), OWNED (in a
- * list of its machine's set), ORPHAN (machine gone, shared or foreign pages left) or part of a RUN.
+ * list of its machine's set), ORPHAN (machine gone, shared or foreign pages left), part of a RUN or
+ * PLACED (in its machine's list of these).
  * 2. An OWNED or ORPHAN chunk is in list gmm_list_of(n_free) of its set and is not wholly free.
  * 3. n_free + n_private + n_shared = 512; the free pages of a chunk are its LIFO list plus the
  *    pages from n_fresh up, whose records are zero.
  * 4. A free page that is not dirty holds zeros.
  * 5. vm->n_foreign counts private pages in chunks the machine does not own.
+ * 6. A PLACED chunk has no list of free pages: a page's own record says that it is free. It is not
+ *    wholly free.
+ * 7. A published page is in the content table once (gmm-content.c), and no other page is.
  *
  * Everything is guarded by gmm->lock; functions here expect it held. gmm->lock may be taken under a
  * PGM lock, never the other way round.
@@ -55,16 +59,20 @@ typedef enum GmmChunkKind {
     GMM_CHUNK_OWNED,
     GMM_CHUNK_ORPHAN,
     GMM_CHUNK_RUN,
+    GMM_CHUNK_PLACED,
+    GMM_N_CHUNK_KINDS
 } GmmChunkKind;
 
 typedef struct GmmChunk {
-    GmmVm *owner;        /* OWNED and RUN */
+    GmmVm *owner;        /* OWNED, RUN and PLACED */
     uint64_t run_pages;  /* first chunk of a RUN: its length; else 0 */
     uint32_t prev, next; /* neighbours in the list it is in */
     uint16_t n_free, n_private, n_shared;
     uint16_t free_head; /* LIFO of used and freed pages */
     uint16_t n_fresh;   /* pages from here up were never taken; MEM_CHUNK_PAGES: none */
+    uint16_t life;      /* counts the times it was PLACED; kept over all else */
     uint8_t kind;       /* GmmChunkKind */
+    uint8_t round;      /* of vm->compact_round: its pages were offered then */
 } GmmChunk;
 
 typedef struct GmmList {
@@ -88,16 +96,52 @@ struct GmmVm {
     uint64_t reserved[GMM_N_ACCOUNTS];
     uint64_t allocated[GMM_N_ACCOUNTS]; /* private pages and shared references */
     uint64_t private_pages;
-    uint64_t shared_pages; /* references */
+    uint64_t shared_pages; /* references, and of these by account: */
+    uint64_t shared_in[GMM_N_ACCOUNTS];
     uint64_t ballooned_pages;
     uint64_t n_foreign;
     uint64_t promise; /* NO_OVERCOMMIT: reserved and not yet private */
     GmmSet set;
     GmmList runs; /* their first chunks */
+    GmmList placed;
+
+    /* gmm-compact.c: where sparse pages were last looked for. */
+    uint32_t compact_chunk; /* GMM_NO_CHUNK: between two */
+    uint16_t compact_index;
+    uint8_t compact_round; /* 1 to 255 */
+
+    /* Calls out of GMM, without its lock. A machine goes when none runs. */
+    GmmPriority priority;
+    GmmBalloonFunc balloon_func;
+    void *balloon_user;
+    const struct GmmVmOps *ops;
+    void *ops_user;
+    unsigned n_calls;   /* into this machine that run now */
+    unsigned n_working; /* of these: to ops */
+    bool ending;        /* no further ones begin */
+    bool asking;        /* it needs pages: balloon functions are being called, on thread asker */
+    pthread_t asker;
 };
+
+/* What pages were offered of late, by hash: a second page of a kind is worth publishing. */
+typedef struct GmmHint {
+    PageId id;
+    uint32_t tag; /* high half of the hash */
+} GmmHint;
+
+/* Published pages by hash: chains of bounded length. Mapped when first wanted. */
+typedef struct GmmContent {
+    PageId *heads; /* by bucket; 0 ends a chain */
+    PageId *next;  /* by page id */
+    GmmHint *hints;
+    uint32_t bucket_mask, hint_mask; /* one less than a power of two */
+    size_t heads_len, next_len, hints_len;
+    uint64_t n_pages;
+} GmmContent;
 
 struct Gmm {
     pthread_mutex_t lock; /* not a GMutex: ThreadSanitizer does not see into GLib's */
+    pthread_cond_t idle;  /* some machine's n_calls became less */
     const MemOs *os;
 
     /* Fixed for life. */
@@ -124,7 +168,16 @@ struct Gmm {
     uint64_t ballooned;
     uint64_t left_behind; /* shared references of machines that ended */
     GPtrArray *vms;       /* by handle; NULL where a machine ended */
+    GPtrArray *by_age;    /* the same in order of creation, without gaps */
     uint32_t n_vms;
+    uint32_t n_placed;     /* chunks */
+    uint32_t work_next[2]; /* by GmmWork: handle of the machine whose turn is next */
+    GmmContent content;
+
+    /* So far. */
+    uint64_t share_offers, share_merged, share_copied;
+    uint64_t moved;
+    uint64_t balloon_calls;
 };
 
 /* ---- the lock: g_autoptr(GmmLocked) locked = gmm_lock(gmm) holds it to the end of the block */
@@ -196,6 +249,31 @@ static inline uint32_t gmm_rec_refs(uint64_t rec)
     return (uint32_t)rec;
 }
 
+static inline uint64_t gmm_rec_with_refs(uint64_t rec, uint32_t refs)
+{
+    return (rec >> 32 << 32) | refs;
+}
+
+#define GMM_REC_HASH_BITS 29
+#define GMM_REC_PUBLISHED (UINT64_C(1) << 61)
+
+static inline uint32_t gmm_rec_hash(uint64_t rec)
+{
+    return (uint32_t)(rec >> 32) & ((UINT32_C(1) << GMM_REC_HASH_BITS) - 1);
+}
+
+static inline bool gmm_rec_is_published(uint64_t rec)
+{
+    return gmm_rec_state(rec) == GMM_REC_SHARED && (rec & GMM_REC_PUBLISHED) != 0;
+}
+
+static inline uint64_t gmm_rec_publish(uint64_t rec, uint64_t hash)
+{
+    uint64_t low = hash & ((UINT64_C(1) << GMM_REC_HASH_BITS) - 1);
+
+    return gmm_rec_shared(gmm_rec_refs(rec)) | GMM_REC_PUBLISHED | low << 32;
+}
+
 /* ---- addresses */
 static inline uint32_t gmm_chunk_id(const Gmm *gmm, const GmmChunk *chunk)
 {
@@ -210,6 +288,11 @@ static inline uint32_t gmm_page_index(PageId id)
 static inline uint8_t *gmm_chunk_bytes(const Gmm *gmm, uint32_t chunk_id)
 {
     return gmm->arena + chunk_id * MEM_CHUNK_SIZE;
+}
+
+static inline uint8_t *gmm_page_bytes(const Gmm *gmm, PageId id)
+{
+    return gmm->arena + ((uint64_t)id << MEM_PAGE_SHIFT);
 }
 
 static inline uint64_t *gmm_chunk_records(const Gmm *gmm, uint32_t chunk_id)
@@ -246,6 +329,10 @@ void gmm_chunk_retire(Gmm *gmm, GmmChunk *chunk);
 PageId gmm_chunk_take(Gmm *gmm, GmmChunk *chunk, bool *ret_zeroed);
 /* Puts a page back; a chunk that becomes wholly free is retired. */
 void gmm_chunk_put(Gmm *gmm, GmmChunk *chunk, uint32_t index, bool dirty);
+/* Pages to take that are in no list: a chunk that is to have all of them in its free list. */
+void gmm_chunk_relist(Gmm *gmm, GmmChunk *chunk);
+/* Sets all but what a chunk keeps for life. */
+void gmm_chunk_renew(GmmChunk *chunk, GmmChunk to);
 
 /* ---- gmm-account.c: the only code that changes these counters */
 void gmm_account_reserve(GmmVm *vm, const uint64_t *reserved);
@@ -256,11 +343,43 @@ void gmm_account_free(GmmVm *vm, GmmAccount account, uint64_t n_pages);
 /* A private page becomes a shared one with one reference. */
 void gmm_account_share(GmmVm *vm);
 void gmm_account_ref(GmmVm *vm);
-void gmm_account_unref(GmmVm *vm, bool last);
+void gmm_account_unref(GmmVm *vm, GmmAccount account, bool last);
+/* A shared page with one reference, charged to BASE, becomes a private one. */
+void gmm_account_unshare(GmmVm *vm);
+void gmm_account_recharge(GmmVm *vm, GmmAccount from, GmmAccount to, bool shared);
+void gmm_account_balloon(GmmVm *vm, int64_t delta);
+void gmm_vm_stats_locked(const GmmVm *vm, GmmVmStats *ret_stats);
 /* The machine ends: its reservation goes; references it did not give back are left behind. */
 void gmm_account_end(GmmVm *vm);
 /* A shared page goes whose references were all left behind. */
 void gmm_account_drop_shared(Gmm *gmm, uint32_t refs);
+
+/* ---- gmm-content.c */
+#define GMM_CHAIN_MAX 64 /* pages in one bucket: what a lookup may cost */
+/* Maps the tables if need be; false if the host does not. */
+bool gmm_content_ready(Gmm *gmm);
+void gmm_content_clear(Gmm *gmm);
+/* The published page with these bytes that can have one more reference; MEM_ZERO_PAGE_ID: none. */
+PageId gmm_content_find(const Gmm *gmm, uint64_t hash, const void *bytes);
+/* Publishes a shared page; for which there must be room. */
+bool gmm_content_has_room(const Gmm *gmm, uint64_t hash);
+void gmm_content_add(Gmm *gmm, PageId id, uint64_t hash);
+/* Of a page that may be published: it goes, or its bytes are going to change. */
+void gmm_content_remove(Gmm *gmm, PageId id);
+unsigned gmm_content_verify(Gmm *gmm, uint64_t n_published, GString *report);
+
+/* ---- gmm-placed.c */
+/* Puts back a page of a PLACED chunk; true if the chunk is wholly free and in no list now. */
+bool gmm_placed_put(Gmm *gmm, GmmChunk *chunk, uint32_t index, bool dirty);
+/* The chunk is PLACED no longer: out of its machine's list, its free pages in a list of its own. */
+void gmm_placed_dissolve(Gmm *gmm, GmmChunk *chunk);
+
+/* ---- gmm-pressure.c */
+/* Asks machines for pages if @status says that there are none. Returns: try again. Takes the lock.
+ */
+bool gmm_pressure_relieve(GmmVm *vm, MemStatus status, uint64_t n_pages);
+/* Before a machine goes: no call into it begins any more, and none runs when this returns. */
+void gmm_vm_quiesce(GmmVm *vm);
 
 /* ---- gmm-work.c: slices of work for the machines, each on its own thread */
 
@@ -327,6 +446,12 @@ uint32_t gmm_vm_sparse_pages(GmmVm *vm, uint32_t max, PageId *ret_ids, GPhys *re
 MemStatus gmm_vm_move_page(GmmVm *vm, PageId id, PageId *ret_id);
 
 /* ---- gmm-share.c */
+
+/* The record of a private page of @vm. */
+MemStatus gmm_find_private(GmmVm *vm, PageId id, GmmChunk **ret_chunk, uint64_t **ret_rec);
+/* A private BASE page becomes a shared one; a shared one gets one more reference. */
+void gmm_share_private(GmmVm *vm, GmmChunk *chunk, uint64_t *rec);
+MemStatus gmm_ref_locked(GmmVm *vm, PageId id);
 
 /* PGM copied @n shared pages because of writes; for the statistics only. */
 void gmm_vm_note_copies(GmmVm *vm, uint64_t n);

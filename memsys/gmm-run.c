@@ -78,7 +78,7 @@ static void fill_chunk(GmmVm *vm, uint32_t chunk_id, uint16_t n_pages)
 {
     uint64_t *records = gmm_chunk_records(vm->gmm, chunk_id);
 
-    vm->gmm->chunks[chunk_id] = (GmmChunk) {
+    GmmChunk run = {
         .kind = GMM_CHUNK_RUN,
         .owner = vm,
         .n_private = n_pages,
@@ -86,12 +86,14 @@ static void fill_chunk(GmmVm *vm, uint32_t chunk_id, uint16_t n_pages)
         .n_fresh = n_pages,
         .free_head = GMM_NO_INDEX,
     };
+
+    gmm_chunk_renew(&vm->gmm->chunks[chunk_id], run);
     for (unsigned i = 0; i < n_pages; i++) {
         records[i] = gmm_rec_private(GMM_ACCOUNT_FIXED, vm->handle, GMM_FRAME_NIL);
     }
 }
 
-MemStatus gmm_vm_alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first)
+static MemStatus alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first)
 {
     Gmm *gmm = vm->gmm;
     g_autoptr(GmmLocked) locked G_GNUC_UNUSED = gmm_lock(gmm);
@@ -123,6 +125,16 @@ MemStatus gmm_vm_alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first)
     return MEM_OK;
 }
 
+MemStatus gmm_vm_alloc_run(GmmVm *vm, uint64_t n_pages, PageId *ret_first)
+{
+    MemStatus status = alloc_run(vm, n_pages, ret_first);
+
+    if (gmm_pressure_relieve(vm, status, n_pages)) {
+        status = alloc_run(vm, n_pages, ret_first);
+    }
+    return status;
+}
+
 /* A chunk whose memory the host did not take back: every page is free and may hold anything. */
 static void keep_dirty(Gmm *gmm, GmmChunk *chunk)
 {
@@ -131,11 +143,13 @@ static void keep_dirty(Gmm *gmm, GmmChunk *chunk)
     for (uint32_t i = 0; i < MEM_CHUNK_PAGES; i++) {
         records[i] = gmm_rec_free(i + 1, true); /* the last one gets GMM_NO_INDEX */
     }
-    *chunk = (GmmChunk) {
+    GmmChunk spare = {
         .kind = GMM_CHUNK_SPARE,
         .n_free = MEM_CHUNK_PAGES,
         .n_fresh = MEM_CHUNK_PAGES,
     };
+
+    gmm_chunk_renew(chunk, spare);
     gmm_list_push(gmm, &gmm->spare, chunk);
 }
 
@@ -156,7 +170,7 @@ void gmm_run_free(GmmVm *vm, GmmChunk *first)
     }
     gmm->n_freed_chunks += n_chunks;
     for (uint32_t i = 0; i < n_chunks; i++) {
-        first[i] = (GmmChunk) { .kind = GMM_CHUNK_NONE };
+        gmm_chunk_renew(&first[i], (GmmChunk) { .kind = GMM_CHUNK_NONE });
         gmm_list_push(gmm, &gmm->released, &first[i]);
     }
 }

@@ -18,8 +18,8 @@ typedef struct Check {
     GString *report;
     unsigned n_bad;
     VmTally *vms; /* by handle */
-    uint64_t n_private, n_shared, n_refs;
-    uint64_t n_kind[GMM_CHUNK_RUN + 1]; /* chunks by kind */
+    uint64_t n_private, n_shared, n_refs, n_published;
+    uint64_t n_kind[GMM_N_CHUNK_KINDS]; /* chunks */
     uint64_t n_runs;
     uint64_t n_in_runs; /* RUN chunks that a run's length accounts for */
 } Check;
@@ -103,6 +103,24 @@ static unsigned check_free_list(Check *check, uint32_t chunk_id, const GmmChunk 
     return n;
 }
 
+/* A placed chunk has no free list: each free record speaks for itself. Zeros: never taken. */
+static void check_placed(Check *check, uint32_t chunk_id, const GmmChunk *chunk)
+{
+    const uint64_t *records = gmm_chunk_records(check->gmm, chunk_id);
+
+    if (chunk->free_head != GMM_NO_INDEX || chunk->n_fresh != MEM_CHUNK_PAGES) {
+        bad(check, "chunk %u: placed, but with a free list", chunk_id);
+    }
+    for (uint32_t i = 0; i < MEM_CHUNK_PAGES; i++) {
+        if (gmm_rec_state(records[i]) == GMM_REC_FREE && records[i] != 0 &&
+            (records[i] & GMM_REC_DIRTY) == 0 &&
+            !is_zeros(gmm_chunk_bytes(check->gmm, chunk_id) + i * MEM_PAGE_SIZE)) {
+            bad(check, "page %u: free, said to be zeros and is not",
+                chunk_id * MEM_CHUNK_PAGES + i);
+        }
+    }
+}
+
 static void check_pages(Check *check, uint32_t chunk_id, const GmmChunk *chunk)
 {
     const uint64_t *records = gmm_chunk_records(check->gmm, chunk_id);
@@ -125,6 +143,7 @@ static void check_pages(Check *check, uint32_t chunk_id, const GmmChunk *chunk)
         case GMM_REC_SHARED:
             n_shared++;
             check->n_refs += gmm_rec_refs(records[i]);
+            check->n_published += gmm_rec_is_published(records[i]);
             if (gmm_rec_refs(records[i]) == 0) {
                 bad(check, "page %u: shared without a reference", id);
             }
@@ -139,7 +158,10 @@ static void check_pages(Check *check, uint32_t chunk_id, const GmmChunk *chunk)
         bad(check, "chunk %u: says %u free, %u private, %u shared; recounted %u, %u, %u", chunk_id,
             chunk->n_free, chunk->n_private, chunk->n_shared, n_free, n_private, n_shared);
     }
-    if (check_free_list(check, chunk_id, chunk) + MEM_CHUNK_PAGES - chunk->n_fresh != n_free) {
+    if (chunk->kind == GMM_CHUNK_PLACED) {
+        check_placed(check, chunk_id, chunk);
+    } else if (check_free_list(check, chunk_id, chunk) + MEM_CHUNK_PAGES - chunk->n_fresh !=
+               n_free) {
         bad(check,
             "chunk %u: %u pages are free, but the free list and the fresh ones are not as many",
             chunk_id, n_free);
@@ -169,10 +191,11 @@ static void check_run(Check *check, uint32_t chunk_id, const GmmChunk *first)
 static void check_chunk(Check *check, uint32_t id)
 {
     const GmmChunk *chunk = &check->gmm->chunks[id];
-    bool owned = chunk->kind == GMM_CHUNK_OWNED || chunk->kind == GMM_CHUNK_RUN;
+    bool owned = chunk->kind == GMM_CHUNK_OWNED || chunk->kind == GMM_CHUNK_RUN ||
+                 chunk->kind == GMM_CHUNK_PLACED;
     bool wholly_free = chunk->n_free == MEM_CHUNK_PAGES;
 
-    if (chunk->kind > GMM_CHUNK_RUN) {
+    if (chunk->kind >= GMM_N_CHUNK_KINDS) {
         bad(check, "chunk %u: no kind has number %u", id, chunk->kind);
         return;
     }
@@ -244,20 +267,26 @@ static uint64_t check_set(Check *check, const char *what, const GmmSet *set, Gmm
 static void check_vm(Check *check, const GmmVm *vm)
 {
     const VmTally *tally = &check->vms[vm->handle];
-    uint64_t n_private = 0, total = 0;
+    uint64_t n_private = 0, n_refs = 0, total = 0;
 
     for (unsigned i = 0; i < GMM_N_ACCOUNTS; i++) {
         bool base = i == GMM_ACCOUNT_BASE;
 
         expect(check, "pages charged to an account", vm->allocated[i],
-               tally->private_pages[i] + (base ? vm->shared_pages : 0));
+               tally->private_pages[i] + vm->shared_in[i]);
         if (vm->allocated[i] + (base ? vm->ballooned_pages : 0) > vm->reserved[i]) {
             bad(check, "machine %s: account %u holds more than it reserved", vm->name, i);
         }
         n_private += tally->private_pages[i];
+        n_refs += vm->shared_in[i];
         total += vm->reserved[i];
     }
     expect(check, "private pages of a machine", vm->private_pages, n_private);
+    expect(check, "references of a machine", vm->shared_pages, n_refs);
+    if (vm->n_working > vm->n_calls) {
+        bad(check, "machine %s: %u calls, of these %u to do work", vm->name, vm->n_calls,
+            vm->n_working);
+    }
     expect(check, "pages in foreign chunks", vm->n_foreign, tally->n_foreign);
     expect(check, "promise to a machine", vm->promise,
            vm->has_reservation && vm->policy == GMM_NO_OVERCOMMIT ? total - n_private : 0);
@@ -267,7 +296,7 @@ static void check_machines(Check *check)
 {
     const Gmm *gmm = check->gmm;
     uint64_t reserved = 0, promised = 0, ballooned = 0, refs = gmm->left_behind;
-    uint64_t n_owned = 0, n_runs = 0, n_vms = 0;
+    uint64_t n_owned = 0, n_runs = 0, n_placed = 0, n_vms = 0;
 
     for (unsigned i = 0; i < gmm->vms->len; i++) {
         const GmmVm *vm = vm_of(check, i);
@@ -278,7 +307,9 @@ static void check_machines(Check *check)
         check_vm(check, vm);
         n_owned += check_set(check, vm->name, &vm->set, GMM_CHUNK_OWNED, vm);
         check_list(check, "list of runs", &vm->runs, GMM_CHUNK_RUN, vm, GMM_N_LISTS);
+        check_list(check, "list of placed chunks", &vm->placed, GMM_CHUNK_PLACED, vm, GMM_N_LISTS);
         n_runs += vm->runs.n;
+        n_placed += vm->placed.n;
         for (unsigned k = 0; k < GMM_N_ACCOUNTS; k++) {
             reserved += vm->reserved[k];
         }
@@ -292,6 +323,9 @@ static void check_machines(Check *check)
     expect(check, "ballooned pages", gmm->ballooned, ballooned);
     expect(check, "references to shared pages", check->n_refs, refs);
     expect(check, "machines", gmm->n_vms, n_vms);
+    expect(check, "machines by age", gmm->by_age->len, n_vms);
+    expect(check, "placed chunks in lists", n_placed, check->n_kind[GMM_CHUNK_PLACED]);
+    expect(check, "placed chunks", gmm->n_placed, n_placed);
     expect(check, "runs in lists", n_runs, check->n_runs);
     expect(check, "owned chunks in lists", n_owned, check->n_kind[GMM_CHUNK_OWNED]);
 }
@@ -314,6 +348,7 @@ static void check_totals(Check *check)
     if (gmm->spare.n > GMM_MAX_SPARE && gmm->n_failed_discards == 0) {
         bad(check, "%u spare chunks are kept", gmm->spare.n);
     }
+    check->n_bad += gmm_content_verify(check->gmm, check->n_published, check->report);
     if (!is_zeros(gmm->arena)) {
         bad(check, "the zero page is not zero");
     }

@@ -24,7 +24,8 @@ typedef struct Mm {
 /* Creates the machine's GmmVm; reserves nothing yet. @name is copied. */
 void mm_init(Mm *mm, Gmm *gmm, const char *name, GmmPolicy policy);
 
-/* Ends the GmmVm. Returns the pages and shared references that were left behind (gmm_vm_free()). */
+/* Ends the GmmVm. Returns the pages and shared references that were left behind (gmm_vm_free()),
+ * with a warning that counts them by kind if there were any. */
 uint64_t mm_clear(Mm *mm);
 
 /**

@@ -5,6 +5,7 @@
  * The reservation grows and shrinks with what is registered, so it needs no total computed
  * beforehand (which went below zero for a machine of less than 384 KiB in the model we follow).
  */
+#include "memsys/gmm-internal.h"
 #include "memsys/mm-internal.h"
 
 void mm_init(Mm *mm, Gmm *gmm, const char *name, GmmPolicy policy)
@@ -14,8 +15,18 @@ void mm_init(Mm *mm, Gmm *gmm, const char *name, GmmPolicy policy)
 
 uint64_t mm_clear(Mm *mm)
 {
-    uint64_t n_left = gmm_vm_free(mm->vm);
+    GmmVmStats left;
+    uint64_t n_left = gmm_vm_free_audited(mm->vm, &left);
 
+    if (n_left != 0) {
+        /* A bug of ours, never of a guest's or user's: said with all there is to find it by. */
+        g_warning(
+            "a machine's end left %" G_GUINT64_FORMAT " private pages and %" G_GUINT64_FORMAT
+            " shared references behind: %" G_GUINT64_FORMAT " of RAM and ROM, %" G_GUINT64_FORMAT
+            " of snapshots, %" G_GUINT64_FORMAT " of device memory",
+            left.private_pages, left.shared_pages, left.allocated.n_pages[GMM_ACCOUNT_BASE],
+            left.allocated.n_pages[GMM_ACCOUNT_SHADOW], left.allocated.n_pages[GMM_ACCOUNT_FIXED]);
+    }
     *mm = (Mm) { 0 };
     return n_left;
 }
@@ -53,11 +64,15 @@ static const char *account_name(GmmAccount account)
 static void set_error(const Mm *mm, GmmAccount account, int64_t delta, const char *what,
                       MemStatus status, GError **error)
 {
+    uint64_t now = mm->reserved.n_pages[account];
+    g_autofree char *wanted = status == MEM_ERR_OUT_OF_RANGE
+                                  ? g_strdup("what is no number of pages")
+                                  : g_strdup_printf("%" G_GUINT64_FORMAT, now + (uint64_t)delta);
+
     g_set_error(error, MEM_ERROR, (gint)status,
-                "cannot change the reservation for %s by %" G_GINT64_FORMAT
-                " pages (%s; now %" G_GUINT64_FORMAT "): %s%s",
-                account_name(account), delta, what, mm->reserved.n_pages[account],
-                mem_status_name(status),
+                "cannot change the reservation for %s from %" G_GUINT64_FORMAT
+                " pages to %s (by %" G_GINT64_FORMAT " for %s): %s%s",
+                account_name(account), now, wanted, delta, what, mem_status_name(status),
                 status == MEM_ERR_DECLINED
                     ? ": it does not fit under the global limit; give the machine less memory, "
                       "raise the limit, or allow overcommitment"
