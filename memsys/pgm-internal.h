@@ -250,11 +250,10 @@ void pgm_page_arm(PgmRange *range, uint64_t index);
  * else happens. Returns: whether it was marked. */
 bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark);
 
-/* ---- preallocate.c */
+/* ---- reset.c */
 
-/* Clears a page that is the machine's own where it lies; false if it is none, or if a snapshot has
- * no room for its bytes. */
-bool pgm_page_clear_own(PgmRange *range, uint64_t index);
+/* The page as a reset leaves it: ZERO, or cleared where it lies if it is locked or if all stay. */
+void pgm_page_reset(PgmRange *range, uint64_t index, PgmRecord which);
 
 /* ---- balloon.c */
 

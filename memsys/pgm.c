@@ -86,9 +86,11 @@ static void ram_destroy(PgmRange *range)
     Pgm *pgm = range->pgm;
     uint64_t i = 0;
 
+    g_assert(range->n_locks == 0);
     while ((i = pgm_range_next_touched(range, i)) < range->n_pages) {
         pgm_page_change(range, i, PGM_RECORD_FRONT,
                         pgm_page_with_handler(range->pages[i], PGM_HANDLER_NONE));
+        pgm_page_set_locks(range, i, PGM_RECORD_FRONT, 0, 0); /* "for good" ends here */
         pgm_page_to_zero(range, i++, PGM_RECORD_FRONT);
     }
     pgm_free_flush(pgm);

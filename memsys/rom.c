@@ -192,6 +192,7 @@ void pgm_rom_destroy(PgmRange *range)
         PageId id = pgm_page_id(range->pages[i]);
 
         if (rom->shadow) {
+            pgm_page_set_locks(range, i, PGM_RECORD_SHADOW, 0, 0); /* "for good" ends here */
             pgm_page_to_zero(range, i, PGM_RECORD_SHADOW);
             pgm_pages_count(pgm, rom->shadow[i], 1, -1);
         }
@@ -325,7 +326,7 @@ void pgm_rom_reset(PgmRange *range)
             set_prot(range, i, PGM_ROM_READ_ROM_WRITE_IGNORE);
         }
         if (rom->shadow) {
-            pgm_page_to_zero(range, i, PGM_RECORD_SHADOW);
+            pgm_page_reset(range, i, PGM_RECORD_SHADOW);
         }
         /* What a debugger patched is the factory's again. */
         if (memcmp(host, image, MEM_PAGE_SIZE) != 0) {
