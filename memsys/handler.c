@@ -247,18 +247,10 @@ static uint64_t n_off_words(const PgmHandler *handler)
     return (last_page(handler) - first_page(handler)) / 64 + 1;
 }
 
-MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
+static MemStatus page_off(PgmHandler *handler, uint64_t index)
 {
     PgmRange *range = handler->range;
 
-    if (!range || range->start == MEM_GPHYS_NIL || gpa < range->start) {
-        return MEM_ERR_OUT_OF_RANGE;
-    }
-    uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
-
-    if (index < first_page(handler) || index > last_page(handler)) {
-        return MEM_ERR_OUT_OF_RANGE;
-    }
     if (!handler->off) {
         handler->off = handler->pgm->os->try_alloc0(n_off_words(handler) * sizeof(uint64_t));
         if (!handler->off) {
@@ -271,6 +263,21 @@ MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
     handler->off[bit >> 6] |= UINT64_C(1) << (bit & 63);
     update_pages(range, index, index);
     return MEM_OK;
+}
+
+MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
+{
+    PgmRange *range = handler->range;
+
+    if (!range || range->start == MEM_GPHYS_NIL || gpa < range->start) {
+        return MEM_ERR_OUT_OF_RANGE;
+    }
+    uint64_t index = (gpa - range->start) >> MEM_PAGE_SHIFT;
+
+    if (index < first_page(handler) || index > last_page(handler)) {
+        return MEM_ERR_OUT_OF_RANGE;
+    }
+    return page_off(handler, index);
 }
 
 void pgm_handler_reset(PgmHandler *handler)
@@ -296,6 +303,44 @@ void pgm_handlers_rearm(PgmRange *range)
     for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
         pgm_handler_reset(g_ptr_array_index(range->handlers, i));
     }
+}
+
+/* ---- for saved states */
+
+void pgm_handlers_each_off(const PgmRange *range, PgmHandlerOffVisitor visit, void *user)
+{
+    for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
+        const PgmHandler *handler = g_ptr_array_index(range->handlers, i);
+        uint64_t end = handler->off ? last_page(handler) + 1 : 0;
+
+        for (uint64_t p = first_page(handler), n; p < end; p += n) {
+            bool off = is_off(handler, p);
+
+            for (n = 1; p + n < end && is_off(handler, p + n) == off; n++) {
+            }
+            if (off) {
+                visit(range, handler->offset, p, n, user);
+            }
+        }
+    }
+}
+
+MemStatus pgm_handlers_set_off(PgmRange *range, uint64_t offset, uint64_t index, uint64_t n)
+{
+    unsigned i = handler_index_above(range, offset);
+    PgmHandler *handler =
+        range->handlers && i < range->handlers->len ? g_ptr_array_index(range->handlers, i) : NULL;
+    MemStatus status = MEM_OK;
+
+    if (!handler || handler->offset != offset) {
+        return MEM_OK;
+    }
+    uint64_t end = MIN(index + n, last_page(handler) + 1);
+
+    for (uint64_t p = MAX(index, first_page(handler)); status == MEM_OK && p < end; p++) {
+        status = page_off(handler, p);
+    }
+    return status;
 }
 
 /* ---- looking */

@@ -229,13 +229,51 @@ void pgm_forget_code(Pgm *pgm, PageId id);
  */
 MemStatus pgm_page_before_change(PgmRange *range, uint64_t index, PgmRecord which);
 
+/* In tracking.c: a private page is about to be locked, for reading or writing: with a snapshot it
+ * gets its entry now, so that a restore never has to move it. MEM_OK or MEM_ERR_NO_MEMORY. */
+MemStatus pgm_page_before_lock(PgmRange *range, uint64_t index, PgmRecord which);
+
+/* In snapshot-save.c: as pgm_page_before_change() for a page that is about to lose what backs it:
+ * the snapshot may keep the host page itself. @ret_kept: it did, do not free it. */
+MemStatus pgm_page_before_drop(PgmRange *range, uint64_t index, PgmRecord which, bool *ret_kept);
+
+/* In tracking.c: whether new pages must begin WRITE_MONITORED. */
+bool pgm_tracking_wants_writes(const Pgm *pgm);
+/* A range appears (false: no host memory) or is about to go; a handler goes; the machine ends. */
+bool pgm_tracking_range_new(PgmRange *range);
+void pgm_tracking_range_gone(PgmRange *range);
+void pgm_tracking_handler_gone(Pgm *pgm, const PgmHandler *handler);
+void pgm_tracking_free(Pgm *pgm);
+/* Host pages charged to the machine that no record shows, handy ones aside. */
+uint64_t pgm_tracking_host_pages(const Pgm *pgm);
+unsigned pgm_tracking_verify(const Pgm *pgm, GString *report);
+
+/* In saved-stock.c: pages that a restore freed, for the next first writes. */
+bool pgm_pool_ready(const Pgm *pgm);
+bool pgm_pool_take(Pgm *pgm, PageId *ret_id);
+void pgm_stock_release(Pgm *pgm);
+
+/* The saved bit alone; a mark while two edges of snapshots are merged. */
+void pgm_page_set_saved(PgmRange *range, uint64_t index, PgmRecord which, bool saved);
+void pgm_page_set_merge_mark(PgmRange *range, uint64_t index, PgmRecord which, bool mark);
+
+/* ALLOCATED to WRITE_MONITORED. */
+void pgm_page_monitor(PgmRange *range, uint64_t index, PgmRecord which);
+/* No entry of the current snapshot any more: not saved, and monitored if it was ALLOCATED. */
+void pgm_page_rearm(PgmRange *range, uint64_t index, PgmRecord which);
+
+/* The address GMM is told for a page that backs the record. */
+GPhys pgm_page_gpa(const PgmRange *range, uint64_t index, PgmRecord which);
+
 /* Makes the page ALLOCATED and unmonitored. MEM_ERR_BALLOONED, MEM_ERR_NO_MEMORY, MEM_ERR_RESERVED.
  */
 MemStatus pgm_page_make_writable(PgmRange *range, uint64_t index, PgmRecord which);
 
 /* Back to ZERO; the id goes to pgm->freeing (call pgm_free_flush() at the end). RAM and shadow
  * only. */
-void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which);
+MemStatus pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which);
+/* Likewise for a page of RAM that holds zeros: nothing changes for anybody. */
+void pgm_page_drop_zeros(PgmRange *range, uint64_t index);
 
 /* An MMIO page begins or ceases to show an MMIO2 page: what CPUs know of either is told. */
 void pgm_alias_shown_change(PgmRange *mmio, uint64_t mmio_index, PgmRange *mmio2, uint64_t index,
@@ -283,6 +321,9 @@ bool pgm_run_take(PgmRange *range, uint64_t index, PageId *ret_id);
 
 /* ---- handy.c */
 
+/* A page can be taken without visiting GMM, who may ask the embedder for pages, who may do
+ * anything. */
+MemStatus pgm_handy_make_ready(Pgm *pgm);
 /* A page of zeros if @want_zeros, else of anything. Reported as used for @gpa at the next refill.
  */
 MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id);
@@ -386,6 +427,14 @@ static inline bool pgm_page_owned(const PgmRange *range, uint64_t index)
            pgm_handler_page_state(range, index, true) == PGM_HANDLER_ALL;
 }
 unsigned pgm_handlers_verify(const PgmRange *range, GString *report);
+
+/* Pages [@index, + @n) of the range, where the handler that begins at byte @offset is off. */
+typedef void (*PgmHandlerOffVisitor)(const PgmRange *range, uint64_t offset, uint64_t index,
+                                     uint64_t n, void *user);
+void pgm_handlers_each_off(const PgmRange *range, PgmHandlerOffVisitor visit, void *user);
+/* Switches the handler that begins at @offset off on those of the pages it has; no-op if there is
+ * none such. MEM_ERR_HOST_MEMORY. */
+MemStatus pgm_handlers_set_off(PgmRange *range, uint64_t offset, uint64_t index, uint64_t n);
 
 /* ---- watch.c */
 void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit);
