@@ -8,9 +8,6 @@
 #include "memsys/info.h"
 #include "memsys/pgm-internal.h"
 
-/* "*" stands for any run of bytes, '/' included, "?" for one. */
-bool pgm_glob_matches(const char *glob, const char *name);
-
 /* ---- describe.c */
 const char *pgm_rom_prot_name(PgmRomProt prot);
 
@@ -26,7 +23,7 @@ void pgm_info_page(Pgm *pgm, GPhys gpa, GString *text);
 void pgm_info_tlb(Pgm *pgm, GString *text);
 void pgm_info_gmm(Pgm *pgm, GString *text);
 
-/* ---- watch.c: those in use, by address */
-typedef void (*PgmWatchVisitor)(GPhys first, GPhys last, unsigned accesses, bool before,
-                                GString *text);
+/* ---- watch.c: those in use, by address: physical ones, then each CPU's virtual ones */
+typedef void (*PgmWatchVisitor)(bool is_virtual, uint64_t first, uint64_t last, unsigned accesses,
+                                bool before, GString *text);
 void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text);

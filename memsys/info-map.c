@@ -156,9 +156,11 @@ void pgm_info_handlers(Pgm *pgm, GString *text)
     or_none(text, before, "handlers");
 }
 
-static void print_watch(GPhys first, GPhys last, unsigned accesses, bool before, GString *text)
+static void print_watch(bool is_virtual, uint64_t first, uint64_t last, unsigned accesses,
+                        bool before, GString *text)
 {
-    g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 "  %c%c%c, told %s\n", first, last,
+    g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 " %-8s %c%c%c, told %s\n", first,
+                           last, is_virtual ? "virtual" : "physical",
                            accesses & MEM_ACCESS_READ ? 'r' : '-',
                            accesses & MEM_ACCESS_WRITE ? 'w' : '-',
                            accesses & MEM_ACCESS_EXEC ? 'x' : '-', before ? "before" : "after");

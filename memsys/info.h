@@ -23,13 +23,16 @@ typedef void (*PgmStatVisitor)(const PgmStat *stat, void *user);
 
 /**
  * pgm_stats_foreach:
- * @glob: (nullable): only names that match ("*" any run of bytes, "?" one)
+ * @glob: (nullable): only names that match ("*" any run of bytes, '/' included, "?" one)
  *
  * In order of name.
  *
  * Returns: how many there were
  */
 unsigned pgm_stats_foreach(Pgm *pgm, const char *glob, PgmStatVisitor visit, void *user);
+
+/* Whether a name matches, as pgm_stats_foreach() decides it: for names of other layers. */
+bool pgm_stat_name_matches(const char *glob, const char *name);
 
 typedef struct PgmInfoItem {
     const char *name;     /* "phys", "handlers", "tlb", "gmm", "mmio2", "rom", "page", ... */

@@ -150,7 +150,7 @@ void pgm_reset_stats(Pgm *pgm)
     pgm->stats = (PgmStats) { .pages = pgm->stats.pages };
 }
 
-bool pgm_glob_matches(const char *glob, const char *name)
+bool pgm_stat_name_matches(const char *glob, const char *name)
 {
     const char *star = NULL; /* the last one met, and where it began to match */
     const char *from = NULL;
@@ -197,7 +197,7 @@ unsigned pgm_stats_foreach(Pgm *pgm, const char *glob, PgmStatVisitor visit, voi
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         const Row *row = &rows[i];
 
-        if (glob != NULL && !pgm_glob_matches(glob, row->name)) {
+        if (glob != NULL && !pgm_stat_name_matches(glob, row->name)) {
             continue;
         }
         PgmStat stat = { .name = row->name,

@@ -386,3 +386,23 @@ void pgm_cpu_report_exec_at(PgmCpu *cpu, GVirt gva, GPhys gpa, uint32_t len)
     table_tell(cpu->pgm, cpu->watches, gva, &hit);
     pgm_cpu_report_exec(cpu, gpa, len);
 }
+
+static void table_print(const PgmWatchTable *table, PgmWatchVisitor print, GString *text)
+{
+    for (unsigned i = 0; table && i < table->n; i++) {
+        const PgmWatch *watch = table->entries[i].watch;
+
+        if (watch->pgm) {
+            print(watch->cpu != NULL, watch->first, watch->last, watch->accesses, watch->before,
+                  text);
+        }
+    }
+}
+
+void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text)
+{
+    table_print(pgm->watches, print, text);
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        table_print(((const PgmCpu *)g_ptr_array_index(pgm->cpus, i))->watches, print, text);
+    }
+}
