@@ -49,3 +49,7 @@ Mm *pgm_mm(const Pgm *pgm);
  * still ZERO and which nothing overlays, with its reservation. Cannot fail.
  */
 void pgm_ram_withdraw(Pgm *pgm, GPhys start);
+
+/* In mm.c: the end of the machine's heap; what devices left in it is said in a warning, unless
+ * built with NDEBUG. */
+void mm_pgm_heap_free(Pgm *pgm);

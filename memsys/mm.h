@@ -45,11 +45,25 @@ unsigned mm_layout_x86(uint64_t ram_size, uint64_t hole_size, MmRegion *ret_regi
  */
 MemStatus mm_register_x86(Pgm *pgm, uint64_t ram_size, uint64_t hole_size, GError **error);
 
-/* What mm_register_x86() was given, and how it was split; all bytes, 0 before. */
+/**
+ * mm_register_regions:
+ * @regions: @n_regions of them, in any order; descriptions are copied
+ *
+ * The RAM of a machine that is no PC: these regions, all of them or nothing. Once a machine, and
+ * instead of mm_register_x86().
+ *
+ * Returns: MEM_OK; MEM_ERR_WRONG_ORDER, MEM_ERR_INVALID_PARAMETER (no region); as
+ *   pgm_ram_register() (for regions that overlap, the message names both)
+ */
+MemStatus mm_register_regions(Pgm *pgm, const MmRegion *regions, unsigned n_regions,
+                              GError **error);
+
+/* What mm_register_x86() or mm_register_regions() was given, and how it was split; all bytes, 0
+ * before. */
 typedef struct MmRam {
     uint64_t size;
-    uint64_t hole;
-    uint64_t below_4g; /* end of low RAM: min(size, 4G - hole) */
+    uint64_t hole;     /* below 4 GiB, of a PC; 0 for a list of regions */
+    uint64_t below_4g; /* bytes of RAM there; for a PC the end of it: min(size, 4G - hole) */
     uint64_t above_4g;
 } MmRam;
 void mm_get_ram(const Pgm *pgm, MmRam *ret_ram);

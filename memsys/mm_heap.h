@@ -28,18 +28,19 @@ typedef struct MmHeapStats {
 } MmHeapStats;
 
 MmHeap *mm_heap_new(void);
-/* Frees every block. @leaks: (nullable): one line a tag that still had blocks is appended. Returns
- * the number of blocks that were left. */
+/* Frees every block, and the heap. @heap: (nullable). @leaks: (nullable): one line a tag that still
+ * had blocks is appended. Returns the number of blocks that were left. */
 uint64_t mm_heap_free_all(MmHeap *heap, GString *leaks);
 
-/* The heap of a machine; freed with it. */
+/* The heap of a machine; freed with it. Any thread. */
 MmHeap *pgm_heap(Pgm *pgm);
 
 /* @tag: a string that lives as long as the heap ("vga", "ide"). NULL if @size is 0 (counted as a
  * failure) or the host has no memory. */
 void *mm_heap_alloc(MmHeap *heap, const char *tag, size_t size);
 void *mm_heap_alloc0(MmHeap *heap, const char *tag, size_t size);
-/* NULL allocates, size 0 frees; on failure the old block stays. @zero: what is added is cleared. */
+/* NULL allocates, size 0 frees; on failure the old block stays. A block keeps the tag it was
+ * allocated with. @zero: what is added is cleared. */
 void *mm_heap_realloc(MmHeap *heap, void *block, const char *tag, size_t size, bool zero);
 char *mm_heap_strdup(MmHeap *heap, const char *tag, const char *text); /* NULL gives NULL */
 char *mm_heap_printf(MmHeap *heap, const char *tag, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -155,6 +155,7 @@ void pgm_free(Pgm *pgm)
     destroy_ranges(pgm, false);
     destroy_ranges(pgm, true);
     pgm_handy_return_all(pgm);
+    mm_pgm_heap_free(pgm);
     uint64_t left_behind = mm_clear(&pgm->mm);
 
     g_assert(left_behind == 0);
