@@ -8,6 +8,7 @@
 
 #include "memsys/access.h"
 #include "memsys/os.h"
+#include "memsys/planted.h"
 
 #include <gelf.h>
 #include <inttypes.h>
@@ -73,7 +74,8 @@ static bool check_segment(const ElfImage *image, EmuMachine *machine, size_t ind
                     image->path, index, (uint64_t)segment->p_filesz, (uint64_t)segment->p_memsz);
         return false;
     }
-    if (segment->p_offset > image->len || segment->p_filesz > image->len - segment->p_offset) {
+    if (segment->p_offset > image->len ||
+        segment->p_filesz > image->len - QUIRE_PLANTED(elf, segment->p_offset, 0)) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
                     "%s: segment %zu wants 0x%" PRIx64 " bytes at file offset 0x%" PRIx64
                     ", the file has 0x%zx",

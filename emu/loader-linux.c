@@ -18,6 +18,7 @@
 #include "emu/loader-internal.h"
 
 #include "memsys/access.h"
+#include "memsys/planted.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -324,7 +325,7 @@ static GPhys initrd_place_in(const Plan *plan, const EmuLoaderRun *run, uint64_t
     GPhys end = MIN(run->end, (GPhys)plan->header.initrd_last + 1);
     GPhys start = MAX(run->start, HIGH_MEMORY);
 
-    if (plan->kernel_address < end && kernel_end > start) {
+    if (QUIRE_PLANTED(linux, plan->kernel_address < end && kernel_end > start, false)) {
         start = kernel_end;
     }
     if (end <= start || end - start < len) {

@@ -71,7 +71,112 @@ def ide():
                    for feature in (0x02, 0x03, 0x55, 0x66, 0x82, 0xAA, 0xCC, 0x99))
 
 
-TARGETS = {"fw-cfg": fw_cfg, "ide": ide}
+# --- ELF files: header, program headers, segments, then section headers of a symbol table
+
+def elf(bits, segments, symbols=(), machine=3, kind=2, entry=0x100000):
+    wide = bits == 64
+    head, phdr, shdr, sym = (64, 56, 64, 24) if wide else (52, 32, 40, 16)
+    offset = head + phdr * len(segments)
+    headers, body = b"", b""
+    for address, data, memory_len in segments:
+        at = offset + len(body)
+        if wide:
+            headers += struct.pack("<IIQQQQQQ", 1, 7, at, address, address, len(data), memory_len, 1)
+        else:
+            headers += struct.pack("<IIIIIIII", 1, at, address, address, len(data), memory_len, 7, 1)
+        body += data
+    sections, n_sections, sections_at = b"", 0, 0
+    if symbols:
+        strings, table = b"\0", b"\0" * sym
+        for name, value, size in symbols:
+            if wide:
+                table += struct.pack("<IBBHQQ", len(strings), 2, 0, 1, value, size)
+            else:
+                table += struct.pack("<IIIBBH", len(strings), value, size, 2, 0, 1)
+            strings += name + b"\0"
+        table_at = offset + len(body)
+        strings_at = table_at + len(table)
+        body += table + strings
+        sections_at = offset + len(body)
+        form = "<IIQQQQIIQQ" if wide else "<IIIIIIIIII"
+        sections = b"\0" * shdr
+        sections += struct.pack(form, 0, 2, 0, 0, table_at, len(table), 2, 1, 8, sym)
+        sections += struct.pack(form, 0, 3, 0, 0, strings_at, len(strings), 0, 0, 1, 0)
+        n_sections = 3
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
+    header = ident + struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", kind, machine, 1,
+                                 entry, head, sections_at, 0, head, phdr, len(segments), shdr,
+                                 n_sections, 0)
+    return header + headers + body + sections
+
+
+def elf_seeds():
+    code = bytes(range(1, 65))
+    yield elf(32, [(0x100000, code, 64)])
+    yield elf(32, [(0x100000, code, 4096), (0x1000, b"low", 3)],
+              [(b"start", 0x100000, 16), (b"data", 0x100020, 0)])
+    yield elf(64, [(0x200000, code, 100), (0x300000, b"", 0x1000)],
+              [(b"entry", 0x100000, 0)], machine=62)
+    yield elf(64, [(0x100000, code, 64), (0x100020, code, 64)], machine=62)
+    yield elf(32, [(0x90000, code, 0x20000)])
+    yield elf(32, [(0x100000, code, 64)], kind=1)
+    yield elf(32, [(0x100000, code, 64)], machine=40)
+    yield elf(32, [])
+    yield elf(32, [(0x100000, code, 32)])
+    yield elf(32, [(0x100000, b"", 0)])
+    yield b"no ELF file at all"
+    yield elf(64, [(0x100000, code, 64)], machine=62)[:70]
+
+
+# --- kernels
+
+def kernel(version=0x20A, setup=1, payload=1024, init_size=0x10000, pref=0x100000, relocatable=1,
+           alignment=0x1000, flags=1, jump=0x66, limit=255, initrd_last=0x37FFFFFF, syssize=None):
+    image = bytearray((setup + 1) * 512)
+
+    def put(offset, size, value):
+        image[offset:offset + size] = le(value, size)
+
+    put(0x1F1, 1, setup)
+    put(0x1F4, 4 if version >= 0x204 else 2, payload // 16 if syssize is None else syssize)
+    put(0x1FE, 2, 0xAA55)
+    put(0x200, 2, 0xEB | jump << 8)
+    image[0x202:0x206] = b"HdrS"
+    put(0x206, 2, version)
+    put(0x211, 1, flags)
+    put(0x22C, 4, initrd_last)
+    put(0x230, 4, alignment)
+    put(0x234, 1, relocatable)
+    put(0x238, 4, limit)
+    put(0x258, 8, pref)
+    put(0x260, 4, init_size)
+    return bytes(image) + bytes(i & 255 for i in range(payload))
+
+
+def boot(image, initrd=b"", append=b""):
+    initrd += b"\0" * (-len(initrd) % 64)
+    return le(len(initrd) // 64, 2) + bytes([len(append)]) + append + initrd + image
+
+
+def linux():
+    yield boot(kernel())
+    yield boot(kernel(), b"initial files" * 10, b"console=ttyS0")
+    yield boot(kernel(version=0x200), b"", b"old")
+    yield boot(kernel(version=0x202, jump=0x40), b"x" * 64)
+    yield boot(kernel(pref=0x1000000), b"y" * 128, b"moved")
+    yield boot(kernel(relocatable=0, pref=0x200000, init_size=0x20000), b"z" * 64)
+    yield boot(kernel(flags=0))
+    yield boot(kernel(limit=3), b"", b"too long")
+    yield boot(kernel(init_size=0x7FFFFFFF))
+    yield boot(kernel(alignment=3))
+    yield boot(kernel(syssize=0x1000))
+    yield boot(kernel(version=0x100))
+    yield boot(kernel(payload=0))
+    yield boot(kernel(initrd_last=0x1000), b"nowhere")
+    yield boot(b"not a kernel")
+
+
+TARGETS = {"elf": elf_seeds, "fw-cfg": fw_cfg, "ide": ide, "linux": linux}
 
 
 def main():
