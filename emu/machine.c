@@ -4,8 +4,11 @@
  */
 #include "emu/machine-internal.h"
 
+#include "memsys/external.h"
+
 #include "emu/console-internal.h"
 #include "emu/ports-internal.h"
+#include "emu/units-internal.h"
 
 #include <string.h>
 
@@ -17,6 +20,15 @@ const char *emu_engine_version(void)
     unsigned patch = version >> 8 & 0xff;
 
     return version >> 16 == 0x0201 && patch < G_N_ELEMENTS(versions) ? versions[patch] : "unknown";
+}
+
+/* From any thread: the run loop serves the request at the next end of a block, which no guest can
+ * tell from another one. */
+static void wake_for_memory(void *user)
+{
+    EmuMachine *machine = user;
+
+    uc_core_attention(&machine->core, UC_ATTN_EVENT);
 }
 
 static bool make_core(EmuMachine *machine, const EmuMachineConfig *config, GError **error)
@@ -39,6 +51,7 @@ static bool make_core(EmuMachine *machine, const EmuMachineConfig *config, GErro
     if (machine->pgm == NULL) {
         return false;
     }
+    pgm_set_wake(machine->pgm, wake_for_memory, machine);
     UcCoreConfig core_config = {
         .uc_model = model, .clock = machine->clock, .ports = machine->ports, .pgm = machine->pgm
     };
@@ -61,6 +74,7 @@ EmuMachine *emu_machine_new(const EmuMachineConfig *config, GError **error)
     machine->consoles = g_ptr_array_new_with_free_func((GDestroyNotify)emu_console_free);
     machine->on_reset = g_array_new(FALSE, FALSE, sizeof(EmuCallback));
     machine->on_free = g_array_new(FALSE, FALSE, sizeof(EmuCallback));
+    machine->units = emu_units_new();
     if (!make_core(machine, config, error)) {
         emu_machine_free(machine);
         return NULL;
@@ -84,6 +98,7 @@ void emu_machine_free(EmuMachine *machine)
     if (machine->owns_gmm) {
         gmm_free(machine->gmm);
     }
+    g_ptr_array_unref(machine->units);
     g_array_unref(machine->on_reset);
     g_array_unref(machine->on_free);
     g_ptr_array_unref(machine->consoles);
@@ -96,6 +111,11 @@ void emu_machine_free(EmuMachine *machine)
 Pgm *emu_machine_pgm(EmuMachine *machine)
 {
     return machine->pgm;
+}
+
+PgmCpu *emu_machine_cpu(EmuMachine *machine)
+{
+    return machine->core.cpu;
 }
 
 EmuPorts *emu_machine_ports(EmuMachine *machine)

@@ -10,6 +10,7 @@
 #include "emu/machine-internal.h"
 
 #include "memsys/access.h"
+#include "memsys/external.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -197,6 +198,9 @@ static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
     UcCore *core = &machine->core;
 
     uc_core_attention_clear(core, UC_ATTN_EVENT);
+    if (pgm_service_wanted(machine->pgm)) {
+        pgm_service(machine->pgm);
+    }
     serve_soft(machine);
     emu_clock_run_due(machine->clock);
     uc_core_apply_code_changes(core);
@@ -391,6 +395,7 @@ static EmuStop run(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps)
 
     g_assert(machine->started && !machine->running);
     machine->running = true;
+    pgm_run_begin(machine->pgm);
     while (stop.reason == EMU_STOP_NONE) {
         stop = serve(machine, until_ns);
         if (stop.reason == EMU_STOP_NONE && n_steps != NULL && *n_steps == 0) {
@@ -401,6 +406,7 @@ static EmuStop run(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps)
         }
     }
     machine->running = false;
+    pgm_run_end(machine->pgm);
     return stop;
 }
 

@@ -25,7 +25,6 @@
 
 #include <pthread.h>
 
-#pragma weak gmm_vm_set_ops
 #pragma weak pgm_share_slice
 #pragma weak pgm_compact_slice
 
@@ -103,16 +102,12 @@ void pgm_threads_init(Pgm *pgm)
 
 void pgm_threads_open(Pgm *pgm)
 {
-    if (gmm_vm_set_ops) {
-        gmm_vm_set_ops(pgm->mm.vm, &gmm_ops, pgm);
-    }
+    gmm_vm_set_ops(pgm->mm.vm, &gmm_ops, pgm);
 }
 
 void pgm_threads_close(Pgm *pgm)
 {
-    if (gmm_vm_set_ops) {
-        gmm_vm_set_ops(pgm->mm.vm, NULL, NULL);
-    }
+    gmm_vm_set_ops(pgm->mm.vm, NULL, NULL);
     g_assert(!pgm->threads->first && pgm->threads->depth == 0);
 }
 
