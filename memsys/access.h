@@ -195,6 +195,16 @@ MemStatus pgm_fill(Pgm *pgm, GPhys gpa, uint8_t byte, uint64_t len, MemOrigin or
 MemStatus pgm_copy(Pgm *pgm, GPhys to, GPhys from, uint64_t len, MemOrigin origin);
 
 /**
+ * pgm_load_image:
+ *
+ * pgm_write() by a loader. Whole pages of RAM that nobody has touched show memory that all machines
+ * with equal bytes share, until they are written; the bytes are copied, @bytes may go.
+ *
+ * Returns: as pgm_write()
+ */
+MemStatus pgm_load_image(Pgm *pgm, GPhys gpa, const void *bytes, uint64_t len);
+
+/**
  * pgm_peek, pgm_poke:
  *
  * A debugger's access: MMIO and handlers are never called (their bytes read as 0xFF, writes to them

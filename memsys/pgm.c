@@ -41,6 +41,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->name = g_strdup(config->name ? config->name : "machine");
     pgm->ranges = g_ptr_array_new();
     pgm->cpus = g_ptr_array_new();
+    pgm->large_runs = config->large_runs;
     pgm_threads_init(pgm);
     mm_init(&pgm->mm, gmm, pgm->name, config->policy);
     pgm_threads_open(pgm);
@@ -76,6 +77,7 @@ MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *desc
     pgm_pages_count(pgm, 0, range->n_pages, +1);
     status = pgm_range_map(range, start, error);
     g_assert(status == MEM_OK);
+    pgm_runs_init(range);
     (void)g_steal_pointer(&range);
     return MEM_OK;
 }
@@ -96,6 +98,8 @@ static void ram_destroy(PgmRange *range)
     pgm_free_flush(pgm);
     pgm_range_unmap(range);
     pgm_pages_count(pgm, 0, range->n_pages, -1);
+    pgm_balloon_settle(pgm);
+    pgm_runs_clear(range);
     MemStatus status =
         mm_adjust(&pgm->mm, GMM_ACCOUNT_BASE, -(int64_t)range->n_pages, range->description, NULL);
 
@@ -176,6 +180,11 @@ void pgm_free(Pgm *pgm)
 Gmm *pgm_gmm(const Pgm *pgm)
 {
     return pgm->gmm;
+}
+
+GmmVm *pgm_gmm_vm(const Pgm *pgm)
+{
+    return pgm->mm.vm;
 }
 
 const char *pgm_name(const Pgm *pgm)

@@ -7,8 +7,6 @@
  */
 #include "memsys/pgm-internal.h"
 
-#include <string.h>
-
 /* The call so far: pages are numbered through all RAM ranges, in the order of pgm->ranges. */
 typedef struct Filling {
     Pgm *pgm;
@@ -84,6 +82,7 @@ static void give_back(const Filling *filling)
         }
     }
     pgm_free_flush(filling->pgm);
+    pgm_balloon_settle(filling->pgm);
 }
 
 MemStatus pgm_preallocate(Pgm *pgm, GError **error)
@@ -94,7 +93,6 @@ MemStatus pgm_preallocate(Pgm *pgm, GError **error)
     filling.taken = pgm->os->try_alloc0((n_pages / 64 + 1) * sizeof(uint64_t));
     MemStatus status = filling.taken ? MEM_OK : MEM_ERR_NO_MEMORY;
 
-    pgm_lock(pgm);
     pgm_batch_begin(pgm);
     if (status == MEM_OK) {
         status = fill_all(&filling);
@@ -104,7 +102,6 @@ MemStatus pgm_preallocate(Pgm *pgm, GError **error)
     }
     pgm->preallocated |= status == MEM_OK;
     pgm_batch_end(pgm);
-    pgm_unlock(pgm);
     if (filling.taken) {
         pgm->os->free(filling.taken);
     }
@@ -116,20 +113,4 @@ MemStatus pgm_preallocate(Pgm *pgm, GError **error)
                     pgm->name, n_pages, mem_status_name(status));
     }
     return status;
-}
-
-bool pgm_page_clear_own(PgmRange *range, uint64_t index)
-{
-    Pgm *pgm = range->pgm;
-    PgmPageState state = pgm_page_state(range->pages[index]);
-
-    if ((state != PGM_PAGE_ALLOCATED && state != PGM_PAGE_WRITE_MONITORED) ||
-        pgm_page_make_writable(range, index, PGM_RECORD_FRONT) != MEM_OK) {
-        return false;
-    }
-    PageId id = pgm_page_id(range->pages[index]);
-
-    memset(pgm_host(pgm, id), 0, MEM_PAGE_SIZE);
-    pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
-    return true;
 }

@@ -62,5 +62,6 @@ void pgm_reset(Pgm *pgm)
         }
     }
     pgm_free_flush(pgm);
+    pgm_balloon_settle(pgm);
     pgm_batch_end(pgm);
 }

@@ -47,7 +47,8 @@ bool pgm_rom_write_record(const PgmRange *range, uint64_t index, PgmRecord *ret_
 
 /* ---- registering */
 
-/* Takes the pages of the image from GMM and makes the front records; all or nothing. */
+/* The pages of the image, shared with all who have equal ones, and the front records; all or
+ * nothing. */
 static MemStatus take_pages(PgmRom *rom, GError **error)
 {
     PgmRange *range = &rom->range;
@@ -57,15 +58,14 @@ static MemStatus take_pages(PgmRom *rom, GError **error)
 
     pgm_free_flush(pgm);
     while (done < range->n_pages && status == MEM_OK) {
-        GmmHandyPage got[PGM_FREE_BATCH];
-        uint32_t n = (uint32_t)MIN(range->n_pages - done, PGM_FREE_BATCH);
+        PageId id;
 
-        status = gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_BASE, n, got);
-        for (uint32_t i = 0; status == MEM_OK && i < n; i++, done++) {
-            pgm_forget_code(pgm, got[i].id);
-            memcpy(pgm_host(pgm, got[i].id), rom->image + (done << MEM_PAGE_SHIFT), MEM_PAGE_SIZE);
-            pgm_page_init(range, done, PGM_RECORD_FRONT,
-                          pgm_page_make(PGM_PAGE_ROM, PGM_PAGE_ALLOCATED, got[i].id));
+        status = gmm_vm_share_image(pgm->mm.vm, rom->image + (done << MEM_PAGE_SHIFT), &id);
+        if (status == MEM_OK) {
+            /* The id may have been ours before, with code that was other bytes. */
+            pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
+            pgm_page_init(range, done++, PGM_RECORD_FRONT,
+                          pgm_page_make(PGM_PAGE_ROM, PGM_PAGE_SHARED, id));
         }
     }
     for (uint64_t i = 0; status == MEM_OK && rom->shadow && i < range->n_pages; i++) {
@@ -187,6 +187,7 @@ void pgm_rom_destroy(PgmRange *range)
     Pgm *pgm = range->pgm;
     int64_t n = (int64_t)range->n_pages * (rom->shadow ? 2 : 1);
 
+    pgm_tracking_range_gone(range);
     pgm_range_unmap(range);
     for (uint64_t i = 0; i < range->n_pages; i++) {
         PageId id = pgm_page_id(range->pages[i]);
@@ -228,6 +229,7 @@ static void set_prot(PgmRange *range, uint64_t index, PgmRomProt prot)
         pgm_page_id(old_read == PGM_RECORD_SHADOW ? rom->shadow[index] : range->pages[index]);
 
     pgm_lock(range->pgm);
+    pgm_layout_changed(range->pgm);
     rom->prot[index] = (uint8_t)prot;
     pgm_unlock(range->pgm);
     range->pgm->stats.rom_switched_pages++;
@@ -310,6 +312,15 @@ bool pgm_rom_get_protection(const Pgm *pgm, GPhys gpa, PgmRomProt *ret_prot)
     *ret_prot =
         (PgmRomProt)pgm_rom_of(span->range)->prot[(gpa - span->range->start) >> MEM_PAGE_SHIFT];
     return true;
+}
+
+void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots)
+{
+    for (uint64_t i = 0; i < range->n_pages; i++) {
+        if (pgm_rom_of(range)->prot[i] != prots[i]) {
+            set_prot(range, i, (PgmRomProt)prots[i]);
+        }
+    }
 }
 
 void pgm_rom_reset(PgmRange *range)

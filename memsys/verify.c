@@ -205,8 +205,12 @@ static void check_rom(Check *check, PgmRange *range)
 
     for (uint64_t i = 0; i < range->n_pages; i++) {
         check_page(check, range, i, PGM_RECORD_FRONT, range->pages[i]);
-        if (pgm_page_state(range->pages[i]) != PGM_PAGE_ALLOCATED) {
-            bad(check, "page %" PRIu64 " of ROM \"%s\" is not allocated", i, range->description);
+        PgmPageState state = pgm_page_state(range->pages[i]);
+
+        /* Shared as registered; its own once poked, and armed if somebody keeps track. */
+        if (state != PGM_PAGE_SHARED && state != PGM_PAGE_ALLOCATED &&
+            state != PGM_PAGE_WRITE_MONITORED) {
+            bad(check, "page %" PRIu64 " of ROM \"%s\" has no bytes", i, range->description);
         }
         if (rom->shadow) {
             check_page(check, range, i, PGM_RECORD_SHADOW, rom->shadow[i]);
@@ -356,6 +360,11 @@ static void check_gmm_counts(Check *check)
         return;
     }
     gmm_vm_get_stats(pgm->mm.vm, &stats);
+    if (stats.ballooned_pages != pgm->stats.pages.ballooned ||
+        pgm->ballooned_known != pgm->stats.pages.ballooned) {
+        bad(check, "GMM counts %" PRIu64 " ballooned pages, records %" PRIu64,
+            stats.ballooned_pages, pgm->stats.pages.ballooned);
+    }
     if (stats.private_pages + stats.shared_pages !=
         pgm->stats.pages.private_pages + pgm->stats.pages.shared + stock) {
         bad(check,

@@ -75,6 +75,7 @@ static inline MemStatus pgm_page_balloon_internal(Pgm *pgm, GPhys gpa, bool infl
                         pgm_page_with_backing(place.range->pages[place.index], PGM_PAGE_BALLOONED,
                                               MEM_ZERO_PAGE_ID));
     }
+    pgm_balloon_settle(pgm);
     return MEM_OK;
 }
 
