@@ -7,6 +7,7 @@
 
 #include "memsys/os.h"
 
+#include <errno.h>
 #include <glib.h>
 
 typedef enum FakeOsCall {
@@ -16,6 +17,14 @@ typedef enum FakeOsCall {
     FAKE_DISCARD,
     FAKE_TRY_ALLOC0,
     FAKE_TRY_REALLOC,
+    FAKE_OPEN,
+    FAKE_WRITE,
+    FAKE_PREAD,
+    FAKE_FSTAT,
+    FAKE_FSYNC,
+    FAKE_CLOSE, /* closes all the same, as Linux does */
+    FAKE_RENAME,
+    FAKE_UNLINK,
     FAKE_N_CALLS
 } FakeOsCall;
 
@@ -27,7 +36,10 @@ typedef struct FakeOs {
     size_t largest_reserve;           /* a longer reservation fails; 0: no limit */
     uint64_t available;
     uint64_t largest_arena;
-    int n_maps; /* mappings made and not yet unmapped */
+    int n_maps;        /* mappings made and not yet unmapped */
+    int n_files;       /* opened and not yet closed */
+    int file_error;    /* errno of file calls that fail */
+    size_t longest_io; /* a longer read or write is cut short; 0: no limit */
 } FakeOs;
 
 static FakeOs fake_os;
@@ -105,6 +117,73 @@ static void *fake_try_realloc(void *ptr, size_t len)
     return fake_fails(FAKE_TRY_REALLOC) ? NULL : mem_os_host()->try_realloc(ptr, len);
 }
 
+/* ---- files */
+
+static bool fake_file_fails(FakeOsCall call)
+{
+    if (!fake_fails(call)) {
+        return false;
+    }
+    errno = fake_os.file_error;
+    return true;
+}
+
+static size_t fake_cut(size_t len)
+{
+    return fake_os.longest_io != 0 ? MIN(len, fake_os.longest_io) : len;
+}
+
+static int fake_open(const char *path, int flags, mode_t mode)
+{
+    if (fake_file_fails(FAKE_OPEN)) {
+        return -1;
+    }
+
+    int fd = mem_os_host()->open(path, flags, mode);
+    fake_os.n_files += fd >= 0;
+    return fd;
+}
+
+static ssize_t fake_write(int fd, const void *buf, size_t len)
+{
+    return fake_file_fails(FAKE_WRITE) ? -1 : mem_os_host()->write(fd, buf, fake_cut(len));
+}
+
+static ssize_t fake_pread(int fd, void *buf, size_t len, off_t offset)
+{
+    return fake_file_fails(FAKE_PREAD) ? -1 : mem_os_host()->pread(fd, buf, fake_cut(len), offset);
+}
+
+static int fake_fstat(int fd, struct stat *ret_stat)
+{
+    return fake_file_fails(FAKE_FSTAT) ? -1 : mem_os_host()->fstat(fd, ret_stat);
+}
+
+static int fake_fsync(int fd)
+{
+    return fake_file_fails(FAKE_FSYNC) ? -1 : mem_os_host()->fsync(fd);
+}
+
+static int fake_close(int fd)
+{
+    bool fails = fake_fails(FAKE_CLOSE);
+
+    fake_os.n_files--;
+    (void)mem_os_host()->close(fd);
+    errno = fake_os.file_error;
+    return fails ? -1 : 0;
+}
+
+static int fake_rename(const char *from, const char *to)
+{
+    return fake_file_fails(FAKE_RENAME) ? -1 : mem_os_host()->rename(from, to);
+}
+
+static int fake_unlink(const char *path)
+{
+    return fake_file_fails(FAKE_UNLINK) ? -1 : mem_os_host()->unlink(path);
+}
+
 static uint64_t fake_available(void)
 {
     return fake_os.available;
@@ -127,10 +206,18 @@ static inline const MemOs *fake_os_new(uint64_t available)
         .try_alloc0 = fake_try_alloc0,
         .try_realloc = fake_try_realloc,
         .free = g_free,
+        .open = fake_open,
+        .write = fake_write,
+        .pread = fake_pread,
+        .fstat = fake_fstat,
+        .fsync = fake_fsync,
+        .close = fake_close,
+        .rename = fake_rename,
+        .unlink = fake_unlink,
         .available_memory = fake_available,
         .largest_arena = fake_largest_arena,
     };
 
-    fake_os = (FakeOs) { .available = available, .largest_arena = UINT64_MAX };
+    fake_os = (FakeOs) { .available = available, .largest_arena = UINT64_MAX, .file_error = EIO };
     return &os;
 }
