@@ -11,6 +11,7 @@
 #include "memsys/pgm-internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct PgmHandler {
     Pgm *pgm;
@@ -210,6 +211,7 @@ PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t
         range->handlers = g_ptr_array_new();
     }
     g_ptr_array_insert(range->handlers, (int)at, handler);
+    pgm_layout_changed(pgm);
     update_pages(range, first_page(handler), last_page(handler));
     return handler;
 }
@@ -222,6 +224,7 @@ void pgm_handler_free(PgmHandler *handler)
     PgmRange *range = handler->range;
 
     if (range) {
+        pgm_tracking_handler_gone(handler->pgm, handler);
         g_ptr_array_remove(range->handlers, handler);
         update_pages(range, first_page(handler), last_page(handler));
     }
@@ -235,6 +238,7 @@ void pgm_handlers_detach(PgmRange *range)
     for (unsigned i = 0; range->handlers && i < range->handlers->len; i++) {
         PgmHandler *handler = g_ptr_array_index(range->handlers, i);
 
+        pgm_tracking_handler_gone(handler->pgm, handler);
         handler->range = NULL;
     }
     g_clear_pointer(&range->handlers, g_ptr_array_unref);
@@ -261,6 +265,7 @@ static MemStatus page_off(PgmHandler *handler, uint64_t index)
 
     handler->n_off += is_off(handler, index) ? 0 : 1;
     handler->off[bit >> 6] |= UINT64_C(1) << (bit & 63);
+    pgm_layout_changed(handler->pgm);
     update_pages(range, index, index);
     return MEM_OK;
 }
@@ -282,20 +287,48 @@ MemStatus pgm_handler_page_off(PgmHandler *handler, GPhys gpa)
 
 void pgm_handler_reset(PgmHandler *handler)
 {
-    if (!handler->off) {
-        return;
-    }
-    uint64_t *off = g_steal_pointer(&handler->off);
     uint64_t n_off = handler->n_off;
 
+    if (n_off == 0) {
+        return;
+    }
+    pgm_layout_changed(handler->pgm);
     handler->n_off = 0;
-    for (uint64_t bit = 0; handler->range && n_off > 0; bit++) {
-        if ((off[bit >> 6] >> (bit & 63) & 1) != 0) {
-            update_pages(handler->range, first_page(handler) + bit, first_page(handler) + bit);
+    /* The bits' memory stays: a restore may have to switch off again and must not fail. */
+    for (uint64_t bit = 0; n_off > 0; bit++) {
+        if ((handler->off[bit >> 6] >> (bit & 63) & 1) != 0) {
+            handler->off[bit >> 6] &= ~(UINT64_C(1) << (bit & 63));
             n_off--;
+            if (handler->range) {
+                update_pages(handler->range, first_page(handler) + bit, first_page(handler) + bit);
+            }
         }
     }
-    handler->pgm->os->free(off);
+}
+
+size_t pgm_handler_off_words(const PgmHandler *handler, const uint64_t **ret_words)
+{
+    *ret_words = handler->off;
+    return handler->n_off > 0 ? n_off_words(handler) : 0;
+}
+
+void pgm_handler_restore_off(PgmHandler *handler, const uint64_t *words, size_t n_words)
+{
+    if (n_words == 0) {
+        pgm_handler_reset(handler);
+        return;
+    }
+    if (memcmp(handler->off, words, n_words * sizeof *words) == 0) {
+        return;
+    }
+    pgm_handler_reset(handler);
+    for (uint64_t bit = 0; bit < n_words * 64; bit++) {
+        if ((words[bit >> 6] >> (bit & 63) & 1) != 0) {
+            MemStatus status = page_off(handler, first_page(handler) + bit);
+
+            g_assert(status == MEM_OK);
+        }
+    }
 }
 
 void pgm_handlers_rearm(PgmRange *range)

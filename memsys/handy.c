@@ -9,6 +9,9 @@
  * Pages that GMM does not know to be zero are cleared as they are taken, not at refill: they are in
  * the cache when the guest then writes, and copies of shared pages need no clearing at all.
  *
+ * Pages that a restore of a snapshot freed (the pool, memsys/saved-stock.c) are taken first: they
+ * are in the cache, and a loop of run and restore does not visit GMM.
+ *
  * Source: VirtualBox's handy pages and their marks of 32 and 8.
  */
 #include "memsys/pgm-internal.h"
@@ -55,13 +58,21 @@ static void reverse(GmmHandyPage *pages, unsigned n)
 static void refill(Pgm *pgm)
 {
     PgmHandyStock *handy = &pgm->handy;
+    GmmHandyPage got[MM_HANDY_PAGES];
 
     pgm_free_flush(pgm);
     pgm_handy_report(pgm);
     for (unsigned want = MM_HANDY_PAGES - handy->n; want > 0; want /= 2) {
-        if (gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_BASE, want, &handy->pages[handy->n]) == MEM_OK) {
-            reverse(&handy->pages[handy->n], want);
-            handy->n += want;
+        if (gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_BASE, want, got) == MEM_OK) {
+            /* GMM may have asked the embedder for pages, and the embedder come here. */
+            unsigned room = MIN(MM_HANDY_PAGES - handy->n, want);
+
+            for (unsigned i = room; i < want; i++) {
+                pgm_free_id(pgm, got[i].id);
+            }
+            reverse(got, room);
+            memcpy(&handy->pages[handy->n], got, room * sizeof got[0]);
+            handy->n += room;
             pgm->stats.handy_refills++;
             return;
         }
@@ -76,17 +87,33 @@ MemStatus pgm_ensure_handy(Pgm *pgm)
     return pgm->handy.n > 0 ? MEM_OK : MEM_ERR_NO_MEMORY;
 }
 
-MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
+MemStatus pgm_handy_make_ready(Pgm *pgm)
 {
     PgmHandyStock *handy = &pgm->handy;
 
-    if (handy->n <= PGM_HANDY_REFILL_NOW) {
+    if (handy->n > PGM_HANDY_REFILL_NOW || pgm_pool_ready(pgm)) {
+        return MEM_OK;
+    }
+    refill(pgm);
+    if (handy->n == 0) {
+        /* What is ready for snapshots can be had again; the guest's write cannot wait. */
+        pgm_stock_release(pgm);
         refill(pgm);
-        if (handy->n == 0) {
+    }
+    return handy->n > 0 ? MEM_OK : MEM_ERR_NO_MEMORY;
+}
+
+MemStatus pgm_handy_take(Pgm *pgm, GPhys gpa, bool want_zeros, PageId *ret_id)
+{
+    PgmHandyStock *handy = &pgm->handy;
+    GmmHandyPage page = { .zeroed = false };
+
+    if (!pgm_pool_take(pgm, &page.id)) {
+        if (handy->n == 0 && pgm_handy_make_ready(pgm) != MEM_OK) {
             return MEM_ERR_NO_MEMORY;
         }
+        page = handy->pages[--handy->n];
     }
-    GmmHandyPage page = handy->pages[--handy->n];
 
     if (want_zeros && !page.zeroed) {
         memset(pgm_host(pgm, page.id), 0, MEM_PAGE_SIZE);

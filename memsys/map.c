@@ -82,12 +82,16 @@ static MemStatus map_page(Pgm *pgm, GPhys gpa, bool writable, PgmMapping *ret_ma
     if (state == PGM_PAGE_BALLOONED) {
         return MEM_ERR_BALLOONED;
     }
-    if (writable || state == PGM_PAGE_SHARED) {
-        MemStatus status = pgm_page_make_writable(range, place.index, which);
+    MemStatus status = MEM_OK;
 
-        if (status != MEM_OK) {
-            return status;
-        }
+    if (writable || state == PGM_PAGE_SHARED) {
+        status = pgm_page_make_writable(range, place.index, which);
+    }
+    if (status == MEM_OK) {
+        status = pgm_page_before_lock(range, place.index, which);
+    }
+    if (status != MEM_OK) {
+        return status;
     }
     if (writable && range->kind == PGM_RANGE_MMIO2) {
         pgm_mmio2_page_dirtied(range, place.index);

@@ -212,6 +212,7 @@ void pgm_mmio_destroy(PgmRange *range)
 {
     PgmMmio *mmio = pgm_mmio_of(range);
 
+    pgm_tracking_range_gone(range);
     (void)pgm_mmio_unmap(mmio);
     pgm_pages_count(range->pgm, range->uniform, range->n_pages, -1);
     pgm_range_clear(range);
@@ -288,6 +289,7 @@ static void remove_alias(PgmMmio2 *mmio2, unsigned at)
     PgmAlias alias = mmio2->aliases[at];
     PgmMmio *mmio = pgm_mmio_of(alias.mmio);
 
+    pgm_layout_changed(mmio2->range.pgm);
     mmio2->aliases[at] = mmio2->aliases[--mmio2->n_aliases];
     mmio->n_aliases--;
     mmio->last_aliased = NULL;
@@ -372,6 +374,7 @@ MemStatus pgm_mmio_alias(PgmMmio *mmio, uint64_t offset, PgmMmio2 *mmio2, uint64
 
     pgm_alias_shown_change(range, alias.mmio_index, &mmio2->range, alias.index,
                            pgm_page_with_handler(page, PGM_HANDLER_DISABLED));
+    pgm_layout_changed(range->pgm);
     mmio2->aliases[mmio2->n_aliases++] = alias;
     mmio->n_aliases++;
     return MEM_OK;

@@ -45,12 +45,14 @@ static MemStatus take_run(PgmMmio2 *mmio2, GError **error)
                     range->n_pages, mem_status_name(status));
         return MEM_ERR_NO_MEMORY;
     }
+    PgmPageState state =
+        pgm_tracking_wants_writes(pgm) ? PGM_PAGE_WRITE_MONITORED : PGM_PAGE_ALLOCATED;
+
     for (uint64_t i = 0; i < range->n_pages; i++) {
         PageId id = mmio2->first_id + (PageId)i;
 
         pgm_forget_code(pgm, id);
-        pgm_page_init(range, i, PGM_RECORD_FRONT,
-                      pgm_page_make(PGM_PAGE_MMIO2, PGM_PAGE_ALLOCATED, id));
+        pgm_page_init(range, i, PGM_RECORD_FRONT, pgm_page_make(PGM_PAGE_MMIO2, state, id));
     }
     return MEM_OK;
 }
@@ -93,6 +95,7 @@ void pgm_mmio2_destroy(PgmRange *range)
     PgmMmio2 *mmio2 = pgm_mmio2_of(range);
     Pgm *pgm = range->pgm;
 
+    pgm_tracking_range_gone(range);
     (void)pgm_mmio2_unmap(mmio2);
     pgm_mmio_drop_aliases_of(range);
     for (uint64_t i = 0; i < range->n_pages; i++) {
@@ -172,6 +175,7 @@ MemStatus pgm_mmio2_reduce(PgmMmio2 *mmio2, uint64_t len)
     if (len == 0 || len >> MEM_PAGE_SHIFT > mmio2->range.n_pages) {
         return MEM_ERR_OUT_OF_RANGE;
     }
+    pgm_layout_changed(mmio2->range.pgm);
     mmio2->range.shown_pages = len >> MEM_PAGE_SHIFT;
     return MEM_OK;
 }
@@ -259,7 +263,9 @@ MemStatus pgm_mmio2_mark_dirty(PgmMmio2 *mmio2, uint64_t offset, uint64_t len)
         uint64_t n = MIN(end - offset, MEM_PAGE_SIZE - (offset & ~MEM_PAGE_MASK));
         MemStatus status = pgm_page_make_writable(&mmio2->range, index, PGM_RECORD_FRONT);
 
-        g_assert(status == MEM_OK);
+        if (status != MEM_OK) {
+            return status;
+        }
         pgm_mmio2_page_dirtied(&mmio2->range, index);
         pgm_code_written(mmio2->range.pgm, mmio2->first_id + (PageId)index,
                          (uint32_t)(offset & ~MEM_PAGE_MASK), (uint32_t)n);

@@ -68,7 +68,15 @@ MemStatus pgm_mmio2_set_tracking(PgmMmio2 *mmio2, bool on);
  */
 MemStatus pgm_mmio2_query_dirty(PgmMmio2 *mmio2, uint64_t *bitmap, uint64_t n_words);
 
-/* The owner wrote through its host pointer. */
+/**
+ * pgm_mmio2_mark_dirty:
+ *
+ * The owner writes these bytes through its host pointer. To be called before it does (a snapshot
+ * then still finds the old bytes), and after as well if guest code runs from this memory.
+ *
+ * Returns: MEM_OK; MEM_ERR_OUT_OF_RANGE; MEM_ERR_NO_MEMORY: a snapshot has no room for the old
+ *   bytes, pages up to some one are marked
+ */
 MemStatus pgm_mmio2_mark_dirty(PgmMmio2 *mmio2, uint64_t offset, uint64_t len);
 
 #pragma GCC visibility pop

@@ -14,7 +14,8 @@
  * "seen": some CPU may hold an answer about this page (memsys/cpu_port.h). While it is clear, a
  * change of the page need not be told to any CPU.
  *
- * "m": marked by a check for repeats that is running; else 0.
+ * "m": marked by a check for repeats (of a list of pages, of two snapshots' edges) that is running;
+ * else 0.
  *
  * "saved": the current snapshot's edge to the live machine has an entry for the page
  * (memsys/snapshot.h): it may be written without asking again.

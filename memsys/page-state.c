@@ -255,7 +255,11 @@ void pgm_page_change(PgmRange *range, uint64_t index, PgmRecord which, PgmPage t
         }
         return;
     }
-    pgm_page_view_changed(range, index, pgm_id_executed(pgm, pgm_page_id(from)));
+    /* Code stays right while the same host page shows there and may be fetched from. */
+    bool moved =
+        pgm_page_id(from) != pgm_page_id(to) || pgm_page_handler(from) != pgm_page_handler(to);
+
+    pgm_page_view_changed(range, index, moved && pgm_id_executed(pgm, pgm_page_id(from)));
 }
 
 void pgm_page_init(PgmRange *range, uint64_t index, PgmRecord which, PgmPage page)
@@ -284,6 +288,30 @@ void pgm_page_set_locks(PgmRange *range, uint64_t index, PgmRecord which, unsign
         touch(range, index);
     }
     pgm_unlock(range->pgm);
+}
+
+/* A bit that says nothing about what CPUs may do with the page. */
+static void set_record_bit(PgmRange *range, uint64_t index, PgmRecord which, PgmPage bit, bool on)
+{
+    PgmPage *page =
+        which == PGM_RECORD_SHADOW ? pgm_shadow_page(range, index) : &range->pages[index];
+
+    pgm_lock(range->pgm);
+    *page = on ? *page | bit : *page & ~bit;
+    if (which == PGM_RECORD_FRONT) {
+        touch(range, index);
+    }
+    pgm_unlock(range->pgm);
+}
+
+void pgm_page_set_saved(PgmRange *range, uint64_t index, PgmRecord which, bool saved)
+{
+    set_record_bit(range, index, which, PGM_PAGE_SAVED_BIT, saved);
+}
+
+void pgm_page_set_merge_mark(PgmRange *range, uint64_t index, PgmRecord which, bool mark)
+{
+    set_record_bit(range, index, which, PGM_PAGE_MARK_BIT, mark);
 }
 
 bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark)
@@ -319,7 +347,7 @@ void pgm_alias_shown_change(PgmRange *mmio, uint64_t mmio_index, PgmRange *mmio2
 
 /* ---- events */
 
-static GPhys page_gpa(const PgmRange *range, uint64_t index, PgmRecord which)
+GPhys pgm_page_gpa(const PgmRange *range, uint64_t index, PgmRecord which)
 {
     /* Only plain RAM may ever be shared by content: GMM is told no address of the rest. */
     if (which == PGM_RECORD_SHADOW || range->kind != PGM_RANGE_RAM) {
@@ -331,7 +359,7 @@ static GPhys page_gpa(const PgmRange *range, uint64_t index, PgmRecord which)
 static MemStatus zero_to_allocated(PgmRange *range, uint64_t index, PgmRecord which, PgmPage from)
 {
     PageId id;
-    MemStatus status = pgm_handy_take(range->pgm, page_gpa(range, index, which), true, &id);
+    MemStatus status = pgm_handy_take(range->pgm, pgm_page_gpa(range, index, which), true, &id);
 
     if (status != MEM_OK) {
         return status;
@@ -344,54 +372,78 @@ static MemStatus zero_to_allocated(PgmRange *range, uint64_t index, PgmRecord wh
 static MemStatus shared_to_allocated(PgmRange *range, uint64_t index, PgmRecord which, PgmPage from)
 {
     Pgm *pgm = range->pgm;
+    PageId old = pgm_page_id(from);
     PageId id;
-    MemStatus status = pgm_handy_take(pgm, page_gpa(range, index, which), false, &id);
+
+    pgm->stats.replaced_shared++;
+    if (gmm_vm_unshare_page(pgm->mm.vm, old) == MEM_OK) {
+        /* Nobody else has it, no snapshot either: no copy. */
+        pgm_handy_note_used(pgm, old, pgm_page_gpa(range, index, which));
+        pgm_page_change(range, index, which, pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, old));
+        return MEM_OK;
+    }
+    MemStatus status = pgm_handy_take(pgm, pgm_page_gpa(range, index, which), false, &id);
 
     if (status != MEM_OK) {
+        pgm->stats.replaced_shared--;
         return status;
     }
-    memcpy(pgm_host(pgm, id), pgm_host(pgm, pgm_page_id(from)), MEM_PAGE_SIZE);
-    pgm->stats.replaced_shared++;
+    memcpy(pgm_host(pgm, id), pgm_host(pgm, old), MEM_PAGE_SIZE);
     pgm_page_change(range, index, which, pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, id));
-    pgm_free_id(pgm, pgm_page_id(from));
+    pgm_free_id(pgm, old);
     pgm_free_flush(pgm);
+    return MEM_OK;
+}
+
+static MemStatus leave_monitoring(PgmRange *range, uint64_t index, PgmRecord which, PgmPage from)
+{
+    range->pgm->stats.unmonitored++;
+    if (range->kind == PGM_RANGE_MMIO2) {
+        pgm_mmio2_page_dirtied(range, index);
+    }
+    pgm_page_change(range, index, which,
+                    pgm_page_with_written(
+                        pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, pgm_page_id(from)), true));
     return MEM_OK;
 }
 
 MemStatus pgm_page_make_writable(PgmRange *range, uint64_t index, PgmRecord which)
 {
-    PgmPage from =
-        which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : *pgm_range_page(range, index);
+    const PgmPage *record =
+        which == PGM_RECORD_SHADOW ? pgm_shadow_page(range, index) : pgm_range_page(range, index);
+    PgmPageState state = pgm_page_state(*record);
 
-    if (pgm_page_type(from) == PGM_PAGE_MMIO) {
+    if (pgm_page_type(*record) == PGM_PAGE_MMIO) {
         return MEM_ERR_RESERVED;
     }
-    switch (pgm_page_state(from)) {
-    case PGM_PAGE_ZERO:
-        return zero_to_allocated(range, index, which, from);
-    case PGM_PAGE_ALLOCATED:
+    if (state == PGM_PAGE_ALLOCATED) {
         return MEM_OK;
-    case PGM_PAGE_WRITE_MONITORED:
-        range->pgm->stats.unmonitored++;
-        if (range->kind == PGM_RANGE_MMIO2) {
-            pgm_mmio2_page_dirtied(range, index);
-        }
-        pgm_page_change(
-            range, index, which,
-            pgm_page_with_written(
-                pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, pgm_page_id(from)), true));
-        return MEM_OK;
-    case PGM_PAGE_SHARED:
-        return shared_to_allocated(range, index, which, from);
-    case PGM_PAGE_BALLOONED:
-        return MEM_ERR_BALLOONED;
-    case PGM_N_PAGE_STATES:
-        break;
     }
-    g_assert_not_reached();
+    if (state == PGM_PAGE_BALLOONED) {
+        return MEM_ERR_BALLOONED;
+    }
+    MemStatus status =
+        state == PGM_PAGE_WRITE_MONITORED ? MEM_OK : pgm_handy_make_ready(range->pgm);
+
+    if (status == MEM_OK) {
+        status = pgm_page_before_change(range, index, which);
+    }
+    if (status != MEM_OK) {
+        return status;
+    }
+    if (pgm_page_state(*record) != state) {
+        /* GMM asked the embedder for pages, who did something with this one. */
+        return pgm_page_make_writable(range, index, which);
+    }
+    if (state == PGM_PAGE_WRITE_MONITORED) {
+        return leave_monitoring(range, index, which, *record);
+    }
+    return state == PGM_PAGE_ZERO ? zero_to_allocated(range, index, which, *record)
+                                  : shared_to_allocated(range, index, which, *record);
 }
 
-void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
+/* @kept: the page behind is somebody else's now. */
+static void drop_backing(PgmRange *range, uint64_t index, PgmRecord which, bool kept)
 {
     Pgm *pgm = range->pgm;
     PgmPage from =
@@ -414,16 +466,59 @@ void pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
          */
         pgm_free_flush(pgm);
     }
-    pgm_free_id(pgm, id);
+    if (!kept) {
+        pgm_free_id(pgm, id);
+    }
+}
+
+void pgm_page_drop_zeros(PgmRange *range, uint64_t index)
+{
+    drop_backing(range, index, PGM_RECORD_FRONT, false);
+}
+
+MemStatus pgm_page_to_zero(PgmRange *range, uint64_t index, PgmRecord which)
+{
+    PgmPage page =
+        which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : *pgm_range_page(range, index);
+    bool kept;
+
+    if (pgm_page_state(page) == PGM_PAGE_ZERO) {
+        return MEM_OK;
+    }
+    MemStatus status = pgm_page_before_drop(range, index, which, &kept);
+
+    if (status == MEM_OK) {
+        drop_backing(range, index, which, kept);
+    }
+    return status;
+}
+
+/* With other bits, and monitored if it was ALLOCATED. */
+static void monitor(PgmRange *range, uint64_t index, PgmRecord which, PgmPage page)
+{
+    if (pgm_page_state(page) == PGM_PAGE_ALLOCATED) {
+        page = pgm_page_with_backing(page, PGM_PAGE_WRITE_MONITORED, pgm_page_id(page));
+    }
+    pgm_page_change(range, index, which, pgm_page_with_written(page, false));
+}
+
+void pgm_page_monitor(PgmRange *range, uint64_t index, PgmRecord which)
+{
+    monitor(range, index, which,
+            which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : range->pages[index]);
+}
+
+void pgm_page_rearm(PgmRange *range, uint64_t index, PgmRecord which)
+{
+    PgmPage page =
+        which == PGM_RECORD_SHADOW ? *pgm_shadow_page(range, index) : range->pages[index];
+
+    monitor(range, index, which, page & ~PGM_PAGE_SAVED_BIT);
 }
 
 void pgm_page_arm(PgmRange *range, uint64_t index)
 {
-    PgmPage from = *pgm_range_page(range, index);
-
-    if (pgm_page_state(from) == PGM_PAGE_ALLOCATED) {
-        PgmPage to = pgm_page_with_backing(from, PGM_PAGE_WRITE_MONITORED, pgm_page_id(from));
-
-        pgm_page_change(range, index, PGM_RECORD_FRONT, pgm_page_with_written(to, false));
+    if (pgm_page_state(*pgm_range_page(range, index)) == PGM_PAGE_ALLOCATED) {
+        pgm_page_monitor(range, index, PGM_RECORD_FRONT);
     }
 }

@@ -93,6 +93,8 @@ struct Pgm {
 
     PgmWatchTable *watches; /* NULL: none */
 
+    uint64_t layout_now;          /* number of the layout; see pgm_layout_changed() */
+    uint64_t layout_last;         /* highest number there was */
     struct PgmTracking *tracking; /* snapshots and dirty clients; NULL: none yet (tracking.c) */
     PgmThreads *threads;          /* other threads' requests; never NULL (external.c) */
     bool locking; /* other threads may come: the machine's thread takes the PGM lock as it changes
@@ -141,6 +143,13 @@ static inline void pgm_unlock(const Pgm *pgm)
     if (G_UNLIKELY(pgm->locking)) {
         pgm_unlock_slow(pgm);
     }
+}
+
+/* Protections, places of ranges, aliases or switched-off handlers are about to be others: the layout
+ * gets a number of its own (snapshot-layout.c). */
+static inline void pgm_layout_changed(Pgm *pgm)
+{
+    pgm->layout_now = ++pgm->layout_last;
 }
 
 static inline uint8_t *pgm_host(const Pgm *pgm, PageId id)
@@ -246,7 +255,7 @@ void pgm_tracking_handler_gone(Pgm *pgm, const PgmHandler *handler);
 void pgm_tracking_free(Pgm *pgm);
 /* Host pages charged to the machine that no record shows, handy ones aside. */
 uint64_t pgm_tracking_host_pages(const Pgm *pgm);
-unsigned pgm_tracking_verify(const Pgm *pgm, GString *report);
+unsigned pgm_tracking_verify(Pgm *pgm, GString *report);
 
 /* In saved-stock.c: pages that a restore freed, for the next first writes. */
 bool pgm_pool_ready(const Pgm *pgm);
@@ -370,6 +379,7 @@ uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need);
 PgmRecord pgm_rom_read_record(const PgmRange *range, uint64_t index);
 bool pgm_rom_write_record(const PgmRange *range, uint64_t index, PgmRecord *ret_which);
 void pgm_rom_reset(PgmRange *range);
+void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots); /* one a page */
 
 /* ---- access.c */
 
@@ -417,6 +427,11 @@ PgmHandlerResult pgm_handler_call(Pgm *pgm, const PgmHandler *handler,
                                   const PgmHandlerAccess *access);
 void pgm_handlers_detach(PgmRange *range);
 void pgm_handlers_rearm(PgmRange *range);
+
+/* For snapshots: a bit a page that is off, 0 words if none is; and back to that, which cannot fail.
+ */
+size_t pgm_handler_off_words(const PgmHandler *handler, const uint64_t **ret_words);
+void pgm_handler_restore_off(PgmHandler *handler, const uint64_t *words, size_t n_words);
 
 /* Strongest handler of the page; @armed: as if none were switched off there. */
 PgmHandlerState pgm_handler_page_state(const PgmRange *range, uint64_t index, bool armed);

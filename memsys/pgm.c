@@ -89,6 +89,7 @@ static void ram_destroy(PgmRange *range)
     uint64_t i = 0;
 
     g_assert(range->n_locks == 0);
+    pgm_tracking_range_gone(range);
     while ((i = pgm_range_next_touched(range, i)) < range->n_pages) {
         pgm_page_change(range, i, PGM_RECORD_FRONT,
                         pgm_page_with_handler(range->pages[i], PGM_HANDLER_NONE));
@@ -156,6 +157,7 @@ void pgm_free(Pgm *pgm)
     g_assert(pgm->cpus->len == 0);
     pgm_threads_close(pgm);
     pgm_watch_table_free(pgm);
+    pgm_tracking_free(pgm);
     destroy_ranges(pgm, false);
     destroy_ranges(pgm, true);
     pgm_handy_return_all(pgm);

@@ -47,6 +47,8 @@ typedef struct PgmRange {
     struct PgmRange *beneath; /* RAM covered while mapped, or NULL */
     uint64_t n_locks;         /* of pages, that somebody will undo (map.c) */
     GPtrArray *handlers;      /* of PgmHandler, sorted; NULL: none */
+    struct PgmRangeSets *sets; /* of dirty clients; NULL: none */
+    bool untracked;            /* about to go: changes of its pages are nobody's concern */
     char *owner;
     char *description;
 } PgmRange;

@@ -93,6 +93,14 @@ MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t 
             return MEM_ERR_HOST_MEMORY;
         }
     }
+    if (!pgm_tracking_range_new(range)) {
+        pgm_range_clear(range);
+        g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
+                    "\"%s\": no host memory for what keeps track of %" PRIu64 " pages", description,
+                    len >> MEM_PAGE_SHIFT);
+        return MEM_ERR_HOST_MEMORY;
+    }
+    pgm_layout_changed(pgm);
     range->owner = g_strdup(owner ? owner : "");
     range->description = g_strdup(description);
     g_ptr_array_add(pgm->ranges, range);
@@ -103,6 +111,7 @@ void pgm_range_clear(PgmRange *range)
 {
     /* Freeing memory that somebody has mapped is a bug of the caller. */
     g_assert(range->start == MEM_GPHYS_NIL && range->n_locks == 0);
+    pgm_tracking_range_gone(range);
     pgm_handlers_detach(range);
     pgm_records_free(range->pgm, range->pages, range->pages_mapped);
     if (range->touched) {
@@ -355,6 +364,7 @@ static void displace_range(PgmRange *range)
 
 static void map_changed(Pgm *pgm)
 {
+    pgm_layout_changed(pgm);
     memset(pgm->spans.cache, 0, sizeof pgm->spans.cache);
     pgm_tlb_flush(pgm);
     pgm_tell_all(pgm, pgm->any_executed);

@@ -329,8 +329,6 @@ void pgm_rom_reset(PgmRange *range)
     Pgm *pgm = range->pgm;
 
     for (uint64_t i = 0; i < range->n_pages; i++) {
-        PageId id = pgm_page_id(range->pages[i]);
-        uint8_t *host = pgm_host(pgm, id);
         const uint8_t *image = rom->image + (i << MEM_PAGE_SHIFT);
 
         if (rom->prot[i] != PGM_ROM_READ_ROM_WRITE_IGNORE) {
@@ -340,8 +338,11 @@ void pgm_rom_reset(PgmRange *range)
             pgm_page_reset(range, i, PGM_RECORD_SHADOW);
         }
         /* What a debugger patched is the factory's again. */
-        if (memcmp(host, image, MEM_PAGE_SIZE) != 0) {
-            memcpy(host, image, MEM_PAGE_SIZE);
+        if (memcmp(pgm_host(pgm, pgm_page_id(range->pages[i])), image, MEM_PAGE_SIZE) != 0 &&
+            pgm_page_make_writable(range, i, PGM_RECORD_FRONT) == MEM_OK) {
+            PageId id = pgm_page_id(range->pages[i]);
+
+            memcpy(pgm_host(pgm, id), image, MEM_PAGE_SIZE);
             pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
         }
     }

@@ -353,7 +353,7 @@ static void check_tlb(Check *check)
 static void check_gmm_counts(Check *check)
 {
     const Pgm *pgm = check->pgm;
-    uint64_t stock = pgm->handy.n + pgm->freeing.n;
+    uint64_t stock = pgm->handy.n + pgm->freeing.n + pgm_tracking_host_pages(pgm);
     GmmVmStats stats;
 
     if (!pgm->mm.initial_done) {
@@ -396,6 +396,7 @@ unsigned pgm_verify(Pgm *pgm, GString *report)
     check_counts(&check);
     check_gmm_counts(&check);
     check_tlb(&check);
+    check.n_bad += pgm_tracking_verify(pgm, check.report);
     if (pgm->batch_depth != 0) {
         bad(&check, "a batch of changes was left open");
     }

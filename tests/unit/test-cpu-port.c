@@ -56,7 +56,7 @@ static const struct {
     { SHAR, false, R, PGM_FILL_DIRECT, R, SHAR },
     { SHAR, false, W, PGM_FILL_DIRECT, R | W, ALLOC },
     { SHAR, true, R, PGM_FILL_DIRECT, R | X, SHAR },
-    { SHAR, true, W, PGM_FILL_DIRECT, R | W, ALLOC },
+    { SHAR, true, W, PGM_FILL_DIRECT, R | W | X, ALLOC }, /* nobody else has it: the same page */
     { BALL, false, R, PGM_FILL_DIRECT, R, BALL },
     { BALL, false, W, PGM_FILL_CATCH, W, BALL },
     { BALL, false, X, PGM_FILL_DIRECT, R | X, BALL },

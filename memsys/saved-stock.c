@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Host pages of the snapshots that hold nothing at the moment, and the moves of pages between the
+ * accounts SHADOW (saved bytes) and BASE (the live machine).
+ *
+ *   stock   SHADOW pages, ready for the next first writes; refilled in batches
+ *   pool    BASE pages that a restore freed; the machine's next first writes take them before
+ *           handy pages, so that a loop of run and restore never visits GMM
+ *
+ * Both are chained through the pages' own bytes: they need no memory besides and have no capacity.
+ */
+#include "memsys/tracking-internal.h"
+
+#include <string.h>
+
+#define STOCK_BATCH 32
+
+void pgm_chain_push(Pgm *pgm, PgmPageChain *chain, PageId id)
+{
+    memcpy(pgm_host(pgm, id), &chain->first, sizeof chain->first);
+    chain->first = id;
+    chain->n++;
+}
+
+PageId pgm_chain_pop(Pgm *pgm, PgmPageChain *chain)
+{
+    PageId id = chain->first;
+
+    g_assert(chain->n > 0);
+    memcpy(&chain->first, pgm_host(pgm, id), sizeof chain->first);
+    chain->n--;
+    return id;
+}
+
+static void chain_release(Pgm *pgm, PgmPageChain *chain, GmmAccount account)
+{
+    /* A page may go back before GMM heard where it went. */
+    pgm_handy_report(pgm);
+    while (chain->n > 0) {
+        PageId ids[PGM_FREE_BATCH];
+        uint32_t n = 0;
+
+        while (chain->n > 0 && n < PGM_FREE_BATCH) {
+            ids[n++] = pgm_chain_pop(pgm, chain);
+        }
+        MemStatus status = gmm_vm_free_pages(pgm->mm.vm, account, ids, n);
+
+        g_assert(status == MEM_OK);
+    }
+}
+
+void pgm_stock_release(Pgm *pgm)
+{
+    if (pgm->tracking) {
+        chain_release(pgm, &pgm->tracking->stock, GMM_ACCOUNT_SHADOW);
+    }
+}
+
+void pgm_pool_release(Pgm *pgm)
+{
+    if (pgm->tracking) {
+        chain_release(pgm, &pgm->tracking->pool, GMM_ACCOUNT_BASE);
+    }
+}
+
+bool pgm_pool_ready(const Pgm *pgm)
+{
+    return pgm->tracking && pgm->tracking->pool.n > 0;
+}
+
+bool pgm_pool_take(Pgm *pgm, PageId *ret_id)
+{
+    PgmTracking *tracking = pgm->tracking;
+
+    if (!tracking || tracking->pool.n == 0) {
+        return false;
+    }
+    *ret_id = pgm_chain_pop(pgm, &tracking->pool);
+    return true;
+}
+
+static bool refill(Pgm *pgm)
+{
+    GmmHandyPage got[STOCK_BATCH];
+
+    for (uint32_t want = STOCK_BATCH; want > 0; want /= 2) {
+        if (gmm_vm_alloc(pgm->mm.vm, GMM_ACCOUNT_SHADOW, want, got) == MEM_OK) {
+            /* Backwards, so that they are taken in the order in which they lie. */
+            for (uint32_t i = want; i > 0; i--) {
+                pgm_forget_code(pgm, got[i - 1].id);
+                pgm_chain_push(pgm, &pgm->tracking->stock, got[i - 1].id);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pgm_stock_make_ready(Pgm *pgm)
+{
+    if (pgm->tracking->stock.n > 0 || refill(pgm)) {
+        return true;
+    }
+    if (pgm->tracking->pool.n == 0) {
+        return false;
+    }
+    pgm_pool_release(pgm);
+    return refill(pgm);
+}
+
+/* ---- between accounts */
+
+/*
+ * Cannot fail: SHADOW has room for as many pages as there may be entries, each entry has at most
+ * one, and what is in stock besides goes back where room is wanted.
+ */
+void pgm_recharge_to_shadow(Pgm *pgm, PageId id)
+{
+    MemStatus status;
+
+    pgm_handy_report(pgm);
+    status = gmm_vm_recharge(pgm->mm.vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW);
+    if (status == MEM_ERR_ACCOUNT_LIMIT) {
+        pgm_stock_release(pgm);
+        status = gmm_vm_recharge(pgm->mm.vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW);
+    }
+    g_assert(status == MEM_OK);
+    /* It backs no address any more; of a shared page nobody said that it does. */
+    (void)gmm_vm_set_guest_frame(pgm->mm.vm, id, MEM_GPHYS_NIL);
+}
+
+/* All that BASE holds and no record shows, and pages that GMM still takes for ballooned. */
+static void make_base_room(Pgm *pgm)
+{
+    pgm_pool_release(pgm);
+    pgm_handy_return_all(pgm);
+    pgm_balloon_settle(pgm);
+}
+
+/*
+ * Cannot fail: BASE has room for a page behind each record and the handy pages; the page that this
+ * one takes the place of has left or waits in the pool.
+ */
+void pgm_recharge_to_base(Pgm *pgm, PageId id)
+{
+    MemStatus status = gmm_vm_recharge(pgm->mm.vm, id, GMM_ACCOUNT_SHADOW, GMM_ACCOUNT_BASE);
+
+    if (status == MEM_ERR_ACCOUNT_LIMIT) {
+        make_base_room(pgm);
+        status = gmm_vm_recharge(pgm->mm.vm, id, GMM_ACCOUNT_SHADOW, GMM_ACCOUNT_BASE);
+    }
+    g_assert(status == MEM_OK);
+}
+
+void pgm_settle_restored(Pgm *pgm)
+{
+    if (pgm->stats.pages.ballooned != pgm->ballooned_known) {
+        make_base_room(pgm);
+    }
+}
