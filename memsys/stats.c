@@ -14,6 +14,8 @@
  */
 #include "memsys/info-internal.h"
 
+#include "memsys/mm_heap.h"
+
 #include <string.h>
 
 /* Everything that has a fixed name, gathered once for a walk. */
@@ -47,7 +49,6 @@ typedef struct Row {
         name, unit, description, offsetof(Gathered, member), true \
     }
 
-/* In order of name (asserted by the unit test). */
 static const Row rows[] = {
     STATE("/GMM/BalloonCalls", gmm.balloon_calls, "times", "embedders asked to give pages back"),
     STATE("/GMM/MovedPages", gmm.moved, "pages", "moved by compaction"),
@@ -113,7 +114,9 @@ static const Row rows[] = {
           "write-monitored; within private"),
     STATE("/PGM/Page/cPrivatePages", pgm.pages.private_pages, "pages", "with memory of their own"),
     STATE("/PGM/Page/cPureMmioPages", pgm.pages.pure_mmio, "pages", "of MMIO"),
+    STATE("/PGM/Page/cReadLockedPages", pgm.pages.read_locked, "pages", "locked for reading"),
     STATE("/PGM/Page/cSharedPages", pgm.pages.shared, "pages", "shared with others"),
+    STATE("/PGM/Page/cWriteLockedPages", pgm.pages.write_locked, "pages", "locked for writing"),
     STATE("/PGM/Page/cWrittenToPages", pgm.pages.written, "pages", "written since they were made"),
     STATE("/PGM/Page/cZeroPages", pgm.pages.zero, "pages", "never written: no memory behind"),
     COUNTER("/PGM/Phys/Read/Bytes", pgm.bulk_read_bytes, "bytes", "read in bulk"),
@@ -188,26 +191,111 @@ static void gather(Pgm *pgm, Gathered *ret_gathered)
     g->handy_reserved = pgm->mm.initial_done ? MM_HANDY_PAGES : 0;
 }
 
-unsigned pgm_stats_foreach(Pgm *pgm, const char *glob, PgmStatVisitor visit, void *user)
+/* ---- the walk: gathered first, because names that come from tags are not in any table */
+
+typedef struct Walk {
+    const char *glob;
+    GArray *stats;    /* of PgmStat */
+    GPtrArray *names; /* those made here */
+} Walk;
+
+static void add(Walk *walk, const PgmStat *stat)
+{
+    if (walk->glob == NULL || pgm_stat_name_matches(walk->glob, stat->name)) {
+        g_array_append_vals(walk->stats, stat, 1);
+    }
+}
+
+static void add_made(Walk *walk, char *name, const char *unit, const char *description,
+                     uint64_t value)
+{
+    PgmStat stat = { .name = name, .unit = unit, .description = description, .value = value };
+
+    g_ptr_array_add(walk->names, name);
+    add(walk, &stat);
+}
+
+static void add_rows(Walk *walk, Pgm *pgm)
 {
     Gathered gathered;
-    unsigned n = 0;
 
     gather(pgm, &gathered);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const Row *row = &rows[i];
+        PgmStat stat = { .name = rows[i].name,
+                         .unit = rows[i].unit,
+                         .description = rows[i].description,
+                         .is_counter = rows[i].is_counter };
 
-        if (glob != NULL && !pgm_stat_name_matches(glob, row->name)) {
-            continue;
-        }
-        PgmStat stat = { .name = row->name,
-                         .unit = row->unit,
-                         .description = row->description,
-                         .is_counter = row->is_counter };
-
-        memcpy(&stat.value, (const char *)&gathered + row->offset, sizeof stat.value);
-        visit(&stat, user);
-        n++;
+        memcpy(&stat.value, (const char *)&gathered + rows[i].offset, sizeof stat.value);
+        add(walk, &stat);
     }
-    return n;
+}
+
+static void add_cpus(Walk *walk, const Pgm *pgm)
+{
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
+
+        add_made(walk, g_strdup_printf("/PGM/CPU%u/fA20Enabled", i), "bool",
+                 "whether address bit 20 reaches memory", (cpu->a20_mask >> 20) & 1);
+    }
+}
+
+/* All tags together if @tag is NULL. */
+static void add_tag(const char *tag, const MmHeapStats *heap, void *user)
+{
+    const struct {
+        const char *name;
+        const char *unit;
+        const char *description;
+        uint64_t value;
+    } values[] = {
+        { "cAllocations", "times", "blocks allocated", heap->n_allocations },
+        { "cFailures", "times", "allocations that failed", heap->n_failures },
+        { "cFrees", "times", "blocks freed", heap->n_frees },
+        { "cReallocations", "times", "blocks reallocated", heap->n_reallocations },
+        { "cbAllocated", "bytes", "allocated so far", heap->bytes_allocated },
+        { "cbCurAllocated", "bytes", "allocated now", heap->bytes_current },
+        { "cbFreed", "bytes", "freed so far", heap->bytes_freed },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
+        add_made(user,
+                 tag ? g_strconcat("/MM/Heap/", tag, "/", values[i].name, NULL)
+                     : g_strconcat("/MM/Heap/", values[i].name, NULL),
+                 values[i].unit, values[i].description, values[i].value);
+    }
+}
+
+static void add_heap(Walk *walk, Pgm *pgm)
+{
+    MmHeap *heap = g_atomic_pointer_get(&pgm->heap);
+    MmHeapStats all = { 0 };
+
+    if (heap != NULL) {
+        (void)mm_heap_get_stats(heap, NULL, &all);
+        mm_heap_foreach_tag(heap, add_tag, walk);
+    }
+    add_tag(NULL, &all, walk);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const PgmStat *)a)->name, ((const PgmStat *)b)->name);
+}
+
+unsigned pgm_stats_foreach(Pgm *pgm, const char *glob, PgmStatVisitor visit, void *user)
+{
+    g_autoptr(GArray) stats = g_array_new(FALSE, FALSE, sizeof(PgmStat));
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    Walk walk = { glob, stats, names };
+
+    add_rows(&walk, pgm);
+    add_cpus(&walk, pgm);
+    add_heap(&walk, pgm);
+    g_array_sort(stats, compare_names);
+    for (unsigned i = 0; i < stats->len; i++) {
+        visit(&g_array_index(stats, PgmStat, i), user);
+    }
+    return stats->len;
 }
