@@ -191,6 +191,18 @@ void pgm_mmio2_page_dirtied(PgmRange *range, uint64_t index)
     }
 }
 
+/* Pages that somebody has mapped for writing may be written unseen at any moment. */
+static void mark_locked(PgmMmio2 *mmio2)
+{
+    const PgmRange *range = &mmio2->range;
+
+    for (uint64_t i = 0; range->pgm->stats.pages.write_locked != 0 && i < range->n_pages; i++) {
+        if (pgm_page_write_locks(range->pages[i]) != 0) {
+            mmio2->dirty[i / 64] |= UINT64_C(1) << (i % 64);
+        }
+    }
+}
+
 /* Forgets what is dirty and arms those pages (or all of them) again. */
 static void make_clean(PgmMmio2 *mmio2, bool all)
 {
@@ -212,6 +224,7 @@ static void make_clean(PgmMmio2 *mmio2, bool all)
         }
     }
     memset(mmio2->dirty, 0, n_dirty_words(mmio2) * sizeof(uint64_t));
+    mark_locked(mmio2);
     if (batch) {
         pgm_batch_end(mmio2->range.pgm);
     }

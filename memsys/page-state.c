@@ -359,8 +359,18 @@ GPhys pgm_page_gpa(const PgmRange *range, uint64_t index, PgmRecord which)
 static MemStatus zero_to_allocated(PgmRange *range, uint64_t index, PgmRecord which, PgmPage from)
 {
     PageId id;
-    MemStatus status = pgm_handy_take(range->pgm, pgm_page_gpa(range, index, which), true, &id);
+    MemStatus status = MEM_OK;
 
+    if (range->runs && pgm_run_take(range, index, &id)) {
+        if (pgm_page_state(range->pages[index]) != PGM_PAGE_ZERO) {
+            /* GMM asked the embedder for pages, who did something with this one. */
+            pgm_free_id(range->pgm, id);
+            pgm_free_flush(range->pgm);
+            return pgm_page_make_writable(range, index, which);
+        }
+    } else {
+        status = pgm_handy_take(range->pgm, pgm_page_gpa(range, index, which), true, &id);
+    }
     if (status != MEM_OK) {
         return status;
     }
@@ -518,7 +528,10 @@ void pgm_page_rearm(PgmRange *range, uint64_t index, PgmRecord which)
 
 void pgm_page_arm(PgmRange *range, uint64_t index)
 {
-    if (pgm_page_state(*pgm_range_page(range, index)) == PGM_PAGE_ALLOCATED) {
+    PgmPage page = *pgm_range_page(range, index);
+
+    /* Nobody sees the stores through a mapping: it counts as written, and stays so. */
+    if (pgm_page_state(page) == PGM_PAGE_ALLOCATED && pgm_page_write_locks(page) == 0) {
         pgm_page_monitor(range, index, PGM_RECORD_FRONT);
     }
 }

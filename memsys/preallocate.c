@@ -77,7 +77,7 @@ static void give_back(const Filling *filling)
 
         for (uint64_t i = 0; range->kind == PGM_RANGE_RAM && i < range->n_pages; i++, number++) {
             if ((filling->taken[number / 64] >> (number % 64) & 1) != 0) {
-                pgm_page_to_zero(range, i, PGM_RECORD_FRONT);
+                pgm_page_drop_zeros(range, i);
             }
         }
     }
