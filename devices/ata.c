@@ -448,10 +448,7 @@ static bool load_into(const DevAta *ata, AtaState *state, const uint8_t *bytes, 
     if (!emu_state_load(&desc, state, bytes, len, &at, error)) {
         return false;
     }
-    if (ata->disk == NULL && (state->transfer != ATA_IDLE || state->irq || state->status != 0)) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_STATE,
-                    "saved state of ata: drive %u is active in it, but no disk is connected there",
-                    ata->number);
+    if (!dev_ata_check_state(ata, state, error)) {
         return false;
     }
     *pos = at;
@@ -473,5 +470,23 @@ bool dev_ata_load(DevAta *ata, const uint8_t *bytes, size_t len, size_t *pos, GE
         return false;
     }
     ata->state = scratch;
+    return true;
+}
+
+EmuStatePart dev_ata_part(DevAta *ata)
+{
+    return (EmuStatePart) { .desc = desc, .state = &ata->state };
+}
+
+bool dev_ata_check_state(const DevAta *ata, const void *state, GError **error)
+{
+    const AtaState *s = state;
+
+    if (ata->disk == NULL && (s->transfer != ATA_IDLE || s->irq || s->status != 0)) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_STATE,
+                    "saved state of ata: drive %u is active in it, but no disk is connected there",
+                    ata->number);
+        return false;
+    }
     return true;
 }

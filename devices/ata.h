@@ -8,6 +8,7 @@
 #pragma once
 
 #include "devices/disk.h"
+#include "emu/state-units.h"
 
 typedef struct DevAta DevAta;
 
@@ -65,3 +66,8 @@ bool dev_ata_load(DevAta *ata, const uint8_t *bytes, size_t len, size_t *pos, GE
 /* What a load would take, without changing @ata: lets the channel load several as one. */
 bool dev_ata_check(const DevAta *ata, const uint8_t *bytes, size_t len, size_t *pos,
                    GError **error);
+
+/* Of an EmuStateUnit. */
+EmuStatePart dev_ata_part(DevAta *ata);
+/* Rules for a loaded state beyond its table. */
+bool dev_ata_check_state(const DevAta *ata, const void *state, GError **error);

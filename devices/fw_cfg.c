@@ -277,3 +277,11 @@ bool dev_fw_cfg_load(DevFwCfg *fw_cfg, const uint8_t *bytes, size_t len, size_t 
 {
     return emu_state_load(&desc, &fw_cfg->state, bytes, len, pos, error);
 }
+
+unsigned dev_fw_cfg_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevFwCfg *fw_cfg = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = desc, .state = &fw_cfg->state };
+    return 1;
+}

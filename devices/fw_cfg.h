@@ -12,6 +12,7 @@
 #pragma once
 
 #include "emu/ports.h"
+#include "emu/state-units.h"
 
 typedef struct DevFwCfg DevFwCfg;
 
@@ -57,3 +58,6 @@ bool dev_fw_cfg_add_e820(DevFwCfg *fw_cfg, const DevE820Entry *entries, unsigned
 void dev_fw_cfg_save(const DevFwCfg *fw_cfg, GByteArray *out);
 bool dev_fw_cfg_load(DevFwCfg *fw_cfg, const uint8_t *bytes, size_t len, size_t *pos,
                      GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_fw_cfg_parts(void *user, EmuStatePart *ret_parts);

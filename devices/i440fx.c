@@ -29,7 +29,8 @@
 #define SMRAM_CLOSED 0x20u
 #define SMRAM_LOCKED 0x10u
 #define SMRAM_ENABLE 0x08u
-#define SMRAM_BASE 0x02u /* C_BASE_SEG, fixed: A0000 */
+#define SMRAM_BASE 0x02u     /* C_BASE_SEG, fixed: A0000 */
+#define SMRAM_WRITABLE 0x78u /* until it is locked */
 #define SMRAM_START UINT64_C(0xA0000)
 #define SMRAM_LEN UINT64_C(0x20000)
 
@@ -70,7 +71,7 @@ static const DevPciReg regs[] = {
     { 0x68, 1, 0x00, 0xC0, 0 }, /* FDHC */
     { 0x70, 1, 0x00, 0xF8, 0 }, /* MTT */
     { 0x71, 1, 0x10, 0xF8, 0 }, /* CLT */
-    { REG_SMRAM, 1, SMRAM_BASE, 0x78, 0 },
+    { REG_SMRAM, 1, SMRAM_BASE, SMRAM_WRITABLE, 0 },
     { 0x90, 1, 0x00, 0xF7, 0 }, /* ERRCMD */
     { 0x91, 1, 0x00, 0, 0x7F }, /* ERRSTS */
     { 0x93, 1, 0x00, 0x07, 0 }, /* TRC */
@@ -189,7 +190,7 @@ void dev_i440fx_reset(void *user)
 {
     DevI440fx *bridge = user;
 
-    bridge->pci.writable[REG_SMRAM] = 0x78;
+    bridge->pci.writable[REG_SMRAM] = SMRAM_WRITABLE;
     dev_pci_function_reset(&bridge->pci);
     apply_all(bridge);
     memset(pgm_mmio2_host(bridge->smram), 0, SMRAM_LEN);
@@ -206,7 +207,7 @@ bool dev_i440fx_load(DevI440fx *bridge, const uint8_t *bytes, size_t len, size_t
     uint8_t writable = bridge->pci.writable[REG_SMRAM];
 
     /* The loaded register may be locked or not, whatever this one is. */
-    bridge->pci.writable[REG_SMRAM] = 0x78;
+    bridge->pci.writable[REG_SMRAM] = SMRAM_WRITABLE;
     if (!dev_pci_function_load(&bridge->pci, bytes, len, pos, error)) {
         bridge->pci.writable[REG_SMRAM] = writable;
         return false;
@@ -214,4 +215,30 @@ bool dev_i440fx_load(DevI440fx *bridge, const uint8_t *bytes, size_t len, size_t
     smram_written(bridge);
     apply_all(bridge);
     return true;
+}
+
+/* The register of a file may be locked or not, whatever this one is. */
+static void open_smram_register(void *copy)
+{
+    DevPciFunction *function = copy;
+
+    function->writable[REG_SMRAM] = SMRAM_WRITABLE;
+}
+
+unsigned dev_i440fx_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevI440fx *bridge = user;
+
+    ret_parts[0] = dev_pci_function_part(&bridge->pci);
+    ret_parts[0].ready = open_smram_register;
+    return 1;
+}
+
+/* What the registers show of memory is memory's to put back. */
+void dev_i440fx_loaded(void *user)
+{
+    DevI440fx *bridge = user;
+    bool locked = (bridge->pci.config[REG_SMRAM] & SMRAM_LOCKED) != 0;
+
+    bridge->pci.writable[REG_SMRAM] = locked ? 0 : SMRAM_WRITABLE;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "devices/pci.h"
+#include "emu/state-units.h"
 #include "memsys/pgm.h"
 
 typedef struct DevI440fx DevI440fx;
@@ -31,3 +32,7 @@ void dev_i440fx_reset(void *bridge);
 void dev_i440fx_save(const DevI440fx *bridge, GByteArray *out);
 bool dev_i440fx_load(DevI440fx *bridge, const uint8_t *bytes, size_t len, size_t *pos,
                      GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_i440fx_parts(void *user, EmuStatePart *ret_parts);
+void dev_i440fx_loaded(void *user);

@@ -499,3 +499,11 @@ bool dev_i8042_load(DevI8042 *kbc, const uint8_t *bytes, size_t len, size_t *pos
     advance(kbc); /* a no-op unless the file breaks invariant 1 */
     return true;
 }
+
+unsigned dev_i8042_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevI8042 *kbc = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = desc, .state = &kbc->state };
+    return 1;
+}

@@ -10,6 +10,7 @@
 
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 
 typedef struct DevI8042 DevI8042;
 
@@ -39,3 +40,6 @@ bool dev_i8042_key(DevI8042 *kbc, const uint8_t *codes, size_t len);
  * of it. */
 void dev_i8042_save(const DevI8042 *kbc, GByteArray *out);
 bool dev_i8042_load(DevI8042 *kbc, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_i8042_parts(void *user, EmuStatePart *ret_parts);

@@ -232,3 +232,11 @@ bool dev_i8237_load(DevI8237 *dma, const uint8_t *bytes, size_t len, size_t *pos
 {
     return emu_state_load(&dev_i8237_state_desc, &dma->state, bytes, len, pos, error);
 }
+
+unsigned dev_i8237_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevI8237 *dma = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = dev_i8237_state_desc, .state = &dma->state };
+    return 1;
+}

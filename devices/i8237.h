@@ -9,6 +9,7 @@
 #pragma once
 
 #include "emu/ports.h"
+#include "emu/state-units.h"
 #include "emu/state.h"
 
 typedef struct DevI8237 DevI8237;
@@ -22,3 +23,6 @@ void dev_i8237_reset(void *dma); /* a DevI8237 */
 
 void dev_i8237_save(const DevI8237 *dma, GByteArray *out);
 bool dev_i8237_load(DevI8237 *dma, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_i8237_parts(void *user, EmuStatePart *ret_parts);

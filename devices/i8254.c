@@ -280,3 +280,11 @@ bool dev_i8254_load(DevI8254 *pit, const uint8_t *bytes, size_t len, size_t *pos
     set_timer(pit);
     return true;
 }
+
+unsigned dev_i8254_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevI8254 *pit = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = dev_i8254_state_desc, .state = &pit->state };
+    return 1;
+}

@@ -14,6 +14,7 @@
 #include "emu/clock.h"
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 #include "emu/state.h"
 
 #define DEV_I8254_HZ UINT64_C(1193182)
@@ -35,3 +36,6 @@ void dev_i8254_reset(void *pit); /* a DevI8254 */
 void dev_i8254_save(const DevI8254 *pit, GByteArray *out);
 /* Times are those of the clock, which the machine loads first. */
 bool dev_i8254_load(DevI8254 *pit, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_i8254_parts(void *user, EmuStatePart *ret_parts);

@@ -446,3 +446,11 @@ bool dev_i8259_load(DevI8259 *pic, const uint8_t *bytes, size_t len, size_t *pos
     update(pic);
     return true;
 }
+
+unsigned dev_i8259_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevI8259 *pic = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = dev_i8259_state_desc, .state = &pic->state };
+    return 1;
+}

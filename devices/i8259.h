@@ -10,6 +10,7 @@
 
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 #include "emu/state.h"
 
 typedef struct DevI8259 DevI8259;
@@ -45,3 +46,6 @@ uint8_t dev_i8259_ack(void *pic);
 void dev_i8259_save(const DevI8259 *pic, GByteArray *out);
 /* Also drives the INTR line as the loaded state wants it. */
 bool dev_i8259_load(DevI8259 *pic, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_i8259_parts(void *user, EmuStatePart *ret_parts);

@@ -407,3 +407,35 @@ bool dev_ide_load(DevIde *ide, const uint8_t *bytes, size_t len, size_t *pos, GE
     }
     return true;
 }
+
+unsigned dev_ide_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevIde *ide = user;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < DEV_IDE_CHANNELS; i++) {
+        Channel *channel = &ide->channels[i];
+
+        ret_parts[n++] = (EmuStatePart) { .desc = desc, .state = &channel->state };
+        for (unsigned d = 0; d < DRIVES_PER_CHANNEL; d++) {
+            ret_parts[n++] = dev_ata_part(channel->drives[d]);
+        }
+    }
+    return n;
+}
+
+bool dev_ide_check(void *user, void *const *states, GError **error)
+{
+    DevIde *ide = user;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < DEV_IDE_CHANNELS; i++) {
+        n++;
+        for (unsigned d = 0; d < DRIVES_PER_CHANNEL; d++) {
+            if (!dev_ata_check_state(ide->channels[i].drives[d], states[n++], error)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -14,6 +14,7 @@
 #include "devices/disk.h"
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 
 #define DEV_IDE_CHANNELS 2
 #define DEV_IDE_DRIVES 4
@@ -40,3 +41,7 @@ void dev_ide_set_decode(DevIde *ide, unsigned channel, bool decode);
 /* Disk contents are not part of it. */
 void dev_ide_save(const DevIde *ide, GByteArray *out);
 bool dev_ide_load(DevIde *ide, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_ide_parts(void *user, EmuStatePart *ret_parts);
+bool dev_ide_check(void *user, void *const *states, GError **error);

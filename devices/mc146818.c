@@ -488,3 +488,11 @@ bool dev_mc146818_load(DevMc146818 *rtc, const uint8_t *bytes, size_t len, size_
     update(rtc, emu_clock_now(rtc->clock));
     return true;
 }
+
+unsigned dev_mc146818_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevMc146818 *rtc = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = dev_mc146818_state_desc, .state = &rtc->state };
+    return 1;
+}

@@ -12,6 +12,7 @@
 #include "emu/clock.h"
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 #include "emu/state.h"
 
 /* 1970 to the end of 9999. */
@@ -41,3 +42,6 @@ void dev_mc146818_set_nvram(DevMc146818 *rtc, unsigned index, uint8_t value);
 void dev_mc146818_save(const DevMc146818 *rtc, GByteArray *out);
 bool dev_mc146818_load(DevMc146818 *rtc, const uint8_t *bytes, size_t len, size_t *pos,
                        GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_mc146818_parts(void *user, EmuStatePart *ret_parts);

@@ -412,6 +412,42 @@ static bool add_fw_cfg(DevPc *pc, const DevPcConfig *config, GError **error)
            dev_fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", no_wait, sizeof(no_wait), error);
 }
 
+/* What a snapshot or a saved state holds of the board. Order does not matter to any chip: each is
+ * told only after all have their fields. */
+static void add_states(DevPc *pc)
+{
+    static const EmuStateUnit units[] = {
+        { .name = "pci", .version = 1, .parts = dev_pci_bus_parts },
+        { .name = "i440fx", .version = 1, .parts = dev_i440fx_parts, .loaded = dev_i440fx_loaded },
+        { .name = "piix3", .version = 1, .parts = dev_piix3_parts },
+        { .name = "piix3-ide", .version = 1, .parts = dev_piix3_ide_parts },
+        { .name = "piix4-pm",
+          .version = 1,
+          .parts = dev_piix4_pm_parts,
+          .loaded = dev_piix4_pm_loaded },
+        { .name = "i8259", .version = 1, .parts = dev_i8259_parts },
+        { .name = "i8254", .version = 1, .parts = dev_i8254_parts },
+        { .name = "mc146818", .version = 1, .parts = dev_mc146818_parts },
+        { .name = "i8237", .version = 1, .parts = dev_i8237_parts },
+        { .name = "i8042", .version = 1, .parts = dev_i8042_parts },
+        { .name = "port92", .version = 1, .parts = dev_port92_parts },
+        { .name = "uart16550", .instance = 0, .version = 1, .parts = dev_uart_parts },
+        { .name = "uart16550", .instance = 1, .version = 1, .parts = dev_uart_parts },
+        { .name = "fw-cfg", .version = 1, .parts = dev_fw_cfg_parts },
+        { .name = "ide", .version = 1, .parts = dev_ide_parts, .check = dev_ide_check },
+    };
+    void *const chips[] = {
+        pc->pci,    pc->bridge,  pc->isa,     pc->ide_function, pc->pm,
+        pc->pic,    pc->pit,     pc->rtc,     pc->dma,          pc->kbc,
+        pc->port92, pc->uart[0], pc->uart[1], pc->fw_cfg,       pc->ide,
+    };
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(units) == G_N_ELEMENTS(chips));
+    for (unsigned i = 0; i < G_N_ELEMENTS(units); i++) {
+        emu_machine_add_state(pc->machine, &units[i], chips[i]);
+    }
+}
+
 static void hook_up(DevPc *pc)
 {
     /* The interrupt controllers last, so that no edge a device makes at reset is kept as a request;
@@ -454,6 +490,7 @@ DevPc *dev_pc_new(EmuMachine *machine, const DevPcConfig *config, GError **error
     fill_nvram(pc);
     memcpy(pc->drives, config->drives, sizeof(pc->drives));
     hook_up(pc);
+    add_states(pc);
     return pc;
 }
 

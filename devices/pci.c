@@ -273,3 +273,16 @@ bool dev_pci_bus_load(DevPciBus *bus, const uint8_t *bytes, size_t len, size_t *
 {
     return emu_state_load(&bus_desc, &bus->state, bytes, len, pos, error);
 }
+
+unsigned dev_pci_bus_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevPciBus *bus = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = bus_desc, .state = &bus->state };
+    return 1;
+}
+
+EmuStatePart dev_pci_function_part(DevPciFunction *function)
+{
+    return (EmuStatePart) { .desc = function_desc(function), .state = function };
+}

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "emu/ports.h"
+#include "emu/state-units.h"
 #include "emu/state.h"
 
 #define DEV_PCI_CONFIG_SIZE 256
@@ -83,3 +84,7 @@ void dev_pci_bus_remove(DevPciBus *bus, unsigned devfn);
 void dev_pci_bus_save(const DevPciBus *bus, GByteArray *out);
 bool dev_pci_bus_load(DevPciBus *bus, const uint8_t *bytes, size_t len, size_t *pos,
                       GError **error);
+
+/* Of an EmuStateUnit: the bus, and the part of a unit that is its function's registers. */
+unsigned dev_pci_bus_parts(void *user, EmuStatePart *ret_parts);
+EmuStatePart dev_pci_function_part(DevPciFunction *function);

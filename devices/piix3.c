@@ -237,3 +237,12 @@ bool dev_piix3_load(DevPiix3 *bridge, const uint8_t *bytes, size_t len, size_t *
     drive(bridge, 0xFFFF & ~irq_bit(2));
     return true;
 }
+
+unsigned dev_piix3_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevPiix3 *bridge = user;
+
+    ret_parts[0] = dev_pci_function_part(&bridge->pci);
+    ret_parts[1] = (EmuStatePart) { .desc = state_desc, .state = &bridge->state };
+    return 2;
+}

@@ -9,6 +9,7 @@
 
 #include "devices/pci.h"
 #include "emu/lines.h"
+#include "emu/state-units.h"
 
 #define DEV_PIIX3_IRQS 16
 #define DEV_PIIX3_PIRQS 4
@@ -37,3 +38,6 @@ void dev_piix3_save(const DevPiix3 *bridge, GByteArray *out);
 /* Drives the interrupt lines as the loaded state has them. */
 bool dev_piix3_load(DevPiix3 *bridge, const uint8_t *bytes, size_t len, size_t *pos,
                     GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_piix3_parts(void *user, EmuStatePart *ret_parts);

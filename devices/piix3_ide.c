@@ -89,3 +89,11 @@ bool dev_piix3_ide_load(DevPiix3Ide *ide, const uint8_t *bytes, size_t len, size
     show_decode(ide);
     return true;
 }
+
+unsigned dev_piix3_ide_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevPiix3Ide *ide = user;
+
+    ret_parts[0] = dev_pci_function_part(&ide->pci);
+    return 1;
+}

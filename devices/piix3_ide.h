@@ -9,6 +9,7 @@
 
 #include "devices/pci.h"
 #include "emu/lines.h"
+#include "emu/state-units.h"
 
 typedef struct DevPiix3Ide DevPiix3Ide;
 
@@ -26,3 +27,6 @@ void dev_piix3_ide_reset(void *ide); /* a DevPiix3Ide */
 void dev_piix3_ide_save(const DevPiix3Ide *ide, GByteArray *out);
 bool dev_piix3_ide_load(DevPiix3Ide *ide, const uint8_t *bytes, size_t len, size_t *pos,
                         GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_piix3_ide_parts(void *user, EmuStatePart *ret_parts);

@@ -454,3 +454,17 @@ bool dev_piix4_pm_load(DevPiix4Pm *pm, const uint8_t *bytes, size_t len, size_t 
     update(pm);
     return true;
 }
+
+unsigned dev_piix4_pm_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevPiix4Pm *pm = user;
+
+    ret_parts[0] = dev_pci_function_part(&pm->pci);
+    ret_parts[1] = (EmuStatePart) { .desc = dev_piix4_pm_state_desc, .state = &pm->state };
+    return 2;
+}
+
+void dev_piix4_pm_loaded(void *user)
+{
+    place_blocks(user);
+}

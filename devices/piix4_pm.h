@@ -10,6 +10,7 @@
 #include "devices/pci.h"
 #include "emu/clock.h"
 #include "emu/lines.h"
+#include "emu/state-units.h"
 
 #define DEV_PM_TIMER_HZ UINT64_C(3579545)
 
@@ -31,3 +32,7 @@ void dev_piix4_pm_reset(void *pm); /* a DevPiix4Pm */
 void dev_piix4_pm_save(const DevPiix4Pm *pm, GByteArray *out);
 bool dev_piix4_pm_load(DevPiix4Pm *pm, const uint8_t *bytes, size_t len, size_t *pos,
                        GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_piix4_pm_parts(void *user, EmuStatePart *ret_parts);
+void dev_piix4_pm_loaded(void *user);

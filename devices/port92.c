@@ -112,3 +112,11 @@ bool dev_port92_load(DevPort92 *port92, const uint8_t *bytes, size_t len, size_t
 {
     return emu_state_load(&desc, &port92->state, bytes, len, pos, error);
 }
+
+unsigned dev_port92_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevPort92 *port92 = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = desc, .state = &port92->state };
+    return 1;
+}

@@ -11,6 +11,7 @@
 
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 
 typedef struct DevPort92 DevPort92;
 
@@ -29,3 +30,6 @@ void dev_port92_reset(void *port92); /* a DevPort92 */
 void dev_port92_save(const DevPort92 *port92, GByteArray *out);
 bool dev_port92_load(DevPort92 *port92, const uint8_t *bytes, size_t len, size_t *pos,
                      GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_port92_parts(void *user, EmuStatePart *ret_parts);

@@ -571,3 +571,11 @@ bool dev_uart_load(DevUart *uart, const uint8_t *bytes, size_t len, size_t *pos,
     update_irq(uart);
     return true;
 }
+
+unsigned dev_uart_parts(void *user, EmuStatePart *ret_parts)
+{
+    DevUart *uart = user;
+
+    ret_parts[0] = (EmuStatePart) { .desc = desc, .state = &uart->state };
+    return 1;
+}

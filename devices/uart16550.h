@@ -12,6 +12,7 @@
 #include "emu/console.h"
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "emu/state-units.h"
 
 typedef struct DevUart DevUart;
 
@@ -32,3 +33,6 @@ void dev_uart_reset(void *uart);
 
 void dev_uart_save(const DevUart *uart, GByteArray *out);
 bool dev_uart_load(DevUart *uart, const uint8_t *bytes, size_t len, size_t *pos, GError **error);
+
+/* Of an EmuStateUnit. */
+unsigned dev_uart_parts(void *user, EmuStatePart *ret_parts);

@@ -27,6 +27,8 @@ struct EmuClock {
     int64_t host_start_us;
     uint64_t sequence;
     GSequence *timers;
+    GPtrArray *all;    /* every timer there is, in order of making */
+    uint64_t n_timers; /* made so far */
     /* While in_guest: the charged bytes at the instruction that executes now. */
     uint64_t (*exact_bytes)(void *user);
     void *exact_user;
@@ -54,3 +56,29 @@ void emu_clock_settle(EmuClock *clock);
 
 /* Adds halted time up to @ns; timers do not run. */
 void emu_clock_skip_to(EmuClock *clock, uint64_t ns);
+
+/* ---- state */
+
+/* Time, and the count that orders timers of equal deadlines. */
+typedef struct EmuClockRecord {
+    uint64_t bytes, skipped, debt, sequence;
+    uint64_t host_ns; /* host mode only */
+} EmuClockRecord;
+
+void emu_clock_get_record(const EmuClock *clock, EmuClockRecord *ret_record);
+void emu_clock_put_record(EmuClock *clock, const EmuClockRecord *record);
+
+typedef struct EmuTimerRecord {
+    uint64_t serial;   /* which one */
+    uint64_t deadline; /* EMU_CLOCK_NEVER: not armed */
+    uint64_t sequence;
+} EmuTimerRecord;
+
+unsigned emu_clock_n_timers(const EmuClock *clock);
+void emu_clock_get_timers(const EmuClock *clock, EmuTimerRecord *ret_records);
+/* Arms and disarms until the table is @records, sequences too; timers made since are disarmed, gone
+ * ones skipped. */
+void emu_clock_put_timers(EmuClock *clock, const EmuTimerRecord *records, unsigned n);
+
+/* The @index'th timer's name, and how many before it have the same. */
+const char *emu_clock_timer_name(const EmuClock *clock, unsigned index, uint32_t *ret_instance);

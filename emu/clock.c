@@ -7,6 +7,8 @@
  */
 #include "emu/clock-internal.h"
 
+#include <string.h>
+
 __extension__ typedef unsigned __int128 Wide;
 
 struct EmuTimer {
@@ -17,6 +19,7 @@ struct EmuTimer {
     uint64_t deadline;
     uint64_t sequence;   /* order of arming, for equal deadlines */
     GSequenceIter *iter; /* NULL: not armed */
+    uint64_t serial;     /* order of making; never used twice */
 };
 
 static int timer_compare(const void *a, const void *b, void *user)
@@ -55,6 +58,7 @@ EmuClock *emu_clock_new(void)
     EmuClock *clock = g_new0(EmuClock, 1);
 
     clock->timers = g_sequence_new(NULL);
+    clock->all = g_ptr_array_new();
     clock->next_deadline = EMU_CLOCK_NEVER;
     clock->host_start_us = g_get_monotonic_time();
     return clock;
@@ -67,6 +71,7 @@ void emu_clock_free(EmuClock *clock)
     }
     g_assert(g_sequence_is_empty(clock->timers));
     g_sequence_free(clock->timers);
+    g_ptr_array_unref(clock->all);
     g_free(clock);
 }
 
@@ -115,6 +120,8 @@ EmuTimer *emu_timer_new(EmuClock *clock, const char *name, EmuTimerFunc func, vo
     timer->func = func;
     timer->user = user;
     timer->deadline = EMU_CLOCK_NEVER;
+    timer->serial = clock->n_timers++;
+    g_ptr_array_add(clock->all, timer);
     return timer;
 }
 
@@ -124,6 +131,7 @@ void emu_timer_free(EmuTimer *timer)
         return;
     }
     emu_timer_cancel(timer);
+    g_ptr_array_remove(timer->clock->all, timer);
     g_free(timer->name);
     g_free(timer);
 }
@@ -199,4 +207,95 @@ void emu_clock_advance_to(EmuClock *clock, uint64_t ns)
         emu_clock_run_due(clock);
     }
     emu_clock_skip_to(clock, ns);
+}
+
+/* ---- state */
+
+void emu_clock_get_record(const EmuClock *clock, EmuClockRecord *ret_record)
+{
+    *ret_record = (EmuClockRecord) { .bytes = clock->bytes,
+                                     .skipped = clock->skipped,
+                                     .debt = clock->debt,
+                                     .sequence = clock->sequence };
+    if (clock->host) {
+        ret_record->host_ns = emu_clock_now(clock);
+    }
+}
+
+void emu_clock_put_record(EmuClock *clock, const EmuClockRecord *record)
+{
+    g_assert(!clock->in_guest);
+    clock->bytes = record->bytes;
+    clock->skipped = record->skipped;
+    clock->debt = record->debt;
+    clock->sequence = record->sequence;
+    if (clock->host) {
+        clock->host_start_us = g_get_monotonic_time() - (int64_t)(record->host_ns / 1000);
+    }
+}
+
+unsigned emu_clock_n_timers(const EmuClock *clock)
+{
+    return clock->all->len;
+}
+
+void emu_clock_get_timers(const EmuClock *clock, EmuTimerRecord *ret_records)
+{
+    for (unsigned i = 0; i < clock->all->len; i++) {
+        const EmuTimer *timer = g_ptr_array_index(clock->all, i);
+
+        ret_records[i] = (EmuTimerRecord) { .serial = timer->serial,
+                                            .deadline = timer->deadline,
+                                            .sequence = timer->sequence };
+    }
+}
+
+static void put_timer(EmuTimer *timer, uint64_t deadline, uint64_t sequence)
+{
+    if (timer->deadline == deadline && timer->sequence == sequence) {
+        return;
+    }
+    if (timer->iter != NULL) {
+        g_sequence_remove(timer->iter);
+        timer->iter = NULL;
+    }
+    timer->deadline = deadline;
+    timer->sequence = sequence;
+    if (deadline != EMU_CLOCK_NEVER) {
+        timer->iter = g_sequence_insert_sorted(timer->clock->timers, timer, timer_compare, NULL);
+    }
+}
+
+void emu_clock_put_timers(EmuClock *clock, const EmuTimerRecord *records, unsigned n)
+{
+    unsigned next = 0;
+
+    g_assert(!clock->in_guest);
+    /* Both are in order of making. */
+    for (unsigned i = 0; i < clock->all->len; i++) {
+        EmuTimer *timer = g_ptr_array_index(clock->all, i);
+
+        while (next < n && records[next].serial < timer->serial) {
+            next++;
+        }
+        if (next < n && records[next].serial == timer->serial) {
+            put_timer(timer, records[next].deadline, records[next].sequence);
+        } else {
+            put_timer(timer, EMU_CLOCK_NEVER, 0);
+        }
+    }
+    update_next_deadline(clock);
+}
+
+const char *emu_clock_timer_name(const EmuClock *clock, unsigned index, uint32_t *ret_instance)
+{
+    const EmuTimer *timer = g_ptr_array_index(clock->all, index);
+
+    *ret_instance = 0;
+    for (unsigned i = 0; i < index; i++) {
+        const EmuTimer *other = g_ptr_array_index(clock->all, i);
+
+        *ret_instance += strcmp(other->name, timer->name) == 0;
+    }
+    return timer->name;
 }

@@ -28,6 +28,7 @@ struct EmuMachine {
     GPtrArray *consoles;
     GArray *on_reset; /* of EmuCallback */
     GArray *on_free;
+    GPtrArray *units; /* of EmuUnit: see emu/units-internal.h */
     char *cpu_name;
 
     /* Pins. */

@@ -17,6 +17,7 @@
 #include "emu/error.h"
 #include "emu/lines.h"
 #include "emu/ports.h"
+#include "memsys/cpu_port.h"
 #include "memsys/pgm.h"
 
 #include <glib.h>
@@ -87,6 +88,7 @@ void emu_machine_free(EmuMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmuMachine, emu_machine_free)
 
 Pgm *emu_machine_pgm(EmuMachine *machine);
+PgmCpu *emu_machine_cpu(EmuMachine *machine); /* its side of memory: virtual watches, A20 */
 EmuPorts *emu_machine_ports(EmuMachine *machine);
 EmuClock *emu_machine_clock(EmuMachine *machine);
 

@@ -184,19 +184,37 @@ static bool find_exception(UcCore *core, size_t len)
     return ok;
 }
 
+/* The block hook must neither charge the clock nor end the run: it goes its fast way. */
+void uc_core_run_scratch(UcCore *core, const uint8_t *code, size_t len)
+{
+    uint64_t bytes = core->clock->bytes;
+    uint64_t block_address = core->block_address;
+    uint64_t block_len = core->block_len;
+
+    memcpy(core->scratch + CODE_AT, code, len);
+    core->scratch_fill = true;
+    core->block_len = 0;
+    core->stop_at = UINT64_MAX;
+    uc_ctl_flush_tb(core->uc);
+    uc_core_flush_tlb(core);
+    __atomic_store_n(&core->fast_limit, UINT64_MAX, __ATOMIC_SEQ_CST);
+    uc_emu_start(core->uc, CODE_AT, 0, 0, 0);
+    core->fast_limit = 0;
+    core->scratch_fill = false;
+    core->clock->bytes = bytes;
+    core->block_address = block_address;
+    core->block_len = block_len;
+}
+
 static void run_cpuid(UcCore *core, uint32_t leaf, uint32_t *ret)
 {
     static const uint8_t code[] = { 0x0f, 0xa2, 0xf4 }; /* cpuid; hlt */
     static const int regs[4] = { UC_X86_REG_EAX, UC_X86_REG_EBX, UC_X86_REG_ECX, UC_X86_REG_EDX };
 
-    memcpy(core->scratch + CODE_AT, code, sizeof(code));
     uc_context_restore(core->uc, core->reset_context);
     uc_core_set_reg(core, UC_X86_REG_EAX, leaf);
     uc_core_set_reg(core, UC_X86_REG_ECX, 0);
-    core->scratch_fill = true;
-    uc_ctl_flush_tb(core->uc);
-    uc_emu_start(core->uc, CODE_AT, 0, 0, 0);
-    core->scratch_fill = false;
+    uc_core_run_scratch(core, code, sizeof(code));
     for (unsigned i = 0; i < 4; i++) {
         ret[i] = (uint32_t)uc_core_reg(core, regs[i]);
     }
@@ -252,6 +270,8 @@ bool uc_core_calibrate(UcCore *core, GError **error)
         return fail(error, "the last exception");
     }
     read_cpuid(core);
+    uc_context_restore(core->uc, core->reset_context);
+    uc_core_find_registers(core);
     uc_context_restore(core->uc, core->reset_context);
     uc_ctl_flush_tb(core->uc);
     return true;

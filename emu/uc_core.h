@@ -9,6 +9,7 @@
  *   uc_fill.c       TLB misses and the accesses that must be caught
  *   uc_state.c      registers out and in, hidden segment parts too
  *   uc_calibrate.c  where the engine's context keeps what its API does not show
+ *   uc_registers.c  more of that, needed only to save a processor by the names of its registers
  *   uc_code.c       translated code follows memory
  *
  * Rules that the engine forces on us (each has a test in tests/unit/test-uc-traps.c):
@@ -84,6 +85,21 @@ typedef struct UcLayout {
     size_t segs;      /* 6 segment caches, then LDTR, TR, GDTR, IDTR */
 } UcLayout;
 
+/* More of that: offsets in the context, found by uc_registers.c. */
+typedef struct UcRegisters {
+    const char *missing; /* what was not found; NULL: all is known */
+    size_t eip, cr0, cr2, cr3, cr4, xcr0;
+    size_t efer;        /* 0: the model has none */
+    size_t dr;          /* DR0 to DR7, 8 bytes each */
+    size_t breakpoints; /* pointers to what DR7 switched on: 32 bytes */
+    size_t modes;       /* a word of bits derived from other registers */
+    size_t fpu_tags, fpu_regs, fpu_opcode, fpu_cs, fpu_ds, fpu_ip, fpu_dp;
+    size_t xmm, xmm_stride;
+    unsigned n_msrs;    /* of msrs[]: those that keep what is written */
+    unsigned n_outside; /* the first of them: not in the context */
+    uint32_t msrs[96];
+} UcRegisters;
+
 /* Of the CPU model, read by CPUID at start. */
 typedef struct UcCpuid {
     uint32_t signature; /* leaf 1 EAX */
@@ -135,6 +151,7 @@ struct UcCore {
     uint8_t *blob;             /* = context, as bytes */
     uc_context *reset_context; /* the registers of a fresh engine */
     UcLayout layout;
+    UcRegisters registers;
     UcCpuid cpuid;
 
     Pgm *pgm;
@@ -229,6 +246,18 @@ bool uc_core_peek_before(UcCore *core, uint8_t *ret_bytes);
 
 /* uc_calibrate.c */
 bool uc_core_calibrate(UcCore *core, GError **error);
+
+/* Runs @len bytes of code from the scratch page up to their HLT, with registers as they are. */
+void uc_core_run_scratch(UcCore *core, const uint8_t *code, size_t len);
+
+/* uc_registers.c; the caller restores the registers. */
+void uc_core_find_registers(UcCore *core);
+uint64_t uc_core_msr(UcCore *core, uint32_t number);
+void uc_core_set_msr(UcCore *core, uint32_t number, uint64_t value);
+/* By executing the instruction: the engine's breakpoints follow. All other registers are kept. */
+void uc_core_set_dr7(UcCore *core, uint64_t value);
+/* Other memory and registers: nothing remembered of code and addresses holds. */
+void uc_core_forget_all(UcCore *core);
 
 /* uc_hooks.c, uc_fill.c */
 bool uc_core_add_hooks(UcCore *core, GError **error);

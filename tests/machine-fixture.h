@@ -93,6 +93,8 @@ typedef struct FixtureOutcome {
 
 /* A machine with @ram_mib MiB; ROM at the reset vector that jumps to 0:7C00. After reset. */
 Fixture *fixture_new(unsigned ram_mib);
+/* The same with a CPU model of choice. */
+Fixture *fixture_new_cpu(unsigned ram_mib, const char *cpu);
 void fixture_free(Fixture *fixture);
 
 /* Loads a guest from the build folder and sets the CPU to run it: flat 32-bit at 0x10000, ESP
