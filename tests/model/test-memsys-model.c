@@ -170,7 +170,7 @@ static uint64_t pages_taken(Naive *m)
     PgmStats stats;
 
     pgm_get_stats(m->pgm, &stats);
-    return stats.replaced_zero;
+    return stats.replaced_zero + stats.replaced_shared;
 }
 
 static uint64_t taken_before;
@@ -288,7 +288,7 @@ static void check_machine(Naive *m)
     if (stats.pages.all != expected.all || stats.pages.zero != expected.zero ||
         stats.pages.private_pages != expected.private_pages ||
         stats.pages.pure_mmio != expected.pure_mmio ||
-        stats.pages.monitored != expected.monitored || stats.pages.shared != 0 ||
+        stats.pages.monitored != expected.monitored || stats.pages.shared != expected.shared ||
         stats.pages.ballooned != 0) {
         model_fail("page counts differ: %" PRIu64 " private, expected %" PRIu64,
                    stats.pages.private_pages, expected.private_pages);

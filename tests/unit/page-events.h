@@ -120,5 +120,6 @@ static inline MemStatus pgm_page_map_shared_internal(Pgm *pgm, GPhys gpa, PageId
     pgm_free_flush(pgm);
     pgm_page_change(place.range, place.index, PGM_RECORD_FRONT,
                     pgm_page_with_backing(place.range->pages[place.index], PGM_PAGE_SHARED, id));
+    pgm_balloon_settle(pgm);
     return MEM_OK;
 }

@@ -278,7 +278,7 @@ START_TEST(page_is_described)
     } cases[] = {
         { P, { "RAM \"high\" 0x102000-0x4fffff", "allocated", "host page 0x" } },
         { P + PAGE, { "handler write" } },
-        { HOLE, { "ROM \"bios\" 0xc0000-0xc1fff of board", "page ROM, allocated" } },
+        { HOLE, { "ROM \"bios\" 0xc0000-0xc1fff of board", "page ROM, shared" } },
         { HIGH, { "MMIO \"window\"", "of vga", "over RAM" } },
         { HIGH + PAGE, { "MMIO2 alias" } },
         { ABOVE + 2 * PAGE, { "MMIO2 \"vram\"", "write-monitored" } },

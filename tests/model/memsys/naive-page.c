@@ -80,7 +80,7 @@ MemStatus naive_make_writable(Naive *m, Place place, bool visible)
         if (visible ? reads_ram(place) : writes_ram(place)) {
             return take_page(m, &range->shadow_there[place.page]);
         }
-        return MEM_OK;
+        return visible ? take_page(m, &range->there[place.page]) : MEM_OK;
     case PGM_RANGE_MMIO:
         break;
     }
@@ -210,7 +210,8 @@ void naive_counts(Naive *m, PgmPageCounts *c)
         const NaiveRange *range = &m->ranges[i];
 
         for (unsigned page = 0; range->live && page < range->n_pages; page++) {
-            bool has = range->kind != PGM_RANGE_RAM || range->there[page];
+            bool rom = range->kind == PGM_RANGE_ROM;
+            bool has = range->kind == PGM_RANGE_MMIO2 || range->there[page];
 
             c->all++;
             if (range->kind == PGM_RANGE_MMIO) {
@@ -218,7 +219,8 @@ void naive_counts(Naive *m, PgmPageCounts *c)
                 continue;
             }
             c->private_pages += has;
-            c->zero += !has;
+            c->shared += rom && !has;
+            c->zero += !rom && !has;
             c->monitored += range->monitored[page];
             if (range->shadow != NULL) {
                 c->all++;
@@ -263,6 +265,9 @@ void naive_check_page(Naive *m, unsigned slot)
 
     if (place.range->monitored[place.page]) {
         state = PGM_PAGE_WRITE_MONITORED;
+    } else if (place.range->kind == PGM_RANGE_ROM && !reads_ram(place) &&
+               !place.range->there[place.page]) {
+        state = PGM_PAGE_SHARED;
     }
     if (info.type != expected_type(place) || info.state != state) {
         model_fail("page %#" PRIx64 ": is %s %s, not %s %s", gpa, pgm_page_type_name(info.type),

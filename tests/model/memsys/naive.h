@@ -71,7 +71,7 @@ typedef struct NaiveRange {
     uint8_t *bytes;               /* what reads see: RAM, ROM, device memory, registers */
     uint8_t *shadow;              /* ROM: the RAM behind; NULL: none */
     uint8_t *image;               /* ROM: what a reset brings back */
-    bool there[MAX_PAGES];        /* RAM: has a page */
+    bool there[MAX_PAGES];        /* RAM and ROM: has a page of its own */
     bool shadow_there[MAX_PAGES]; /* ROM */
     bool monitored[MAX_PAGES], dirty[MAX_PAGES];
     bool can_track, tracking;
