@@ -25,9 +25,6 @@
 
 #include <pthread.h>
 
-#pragma weak pgm_share_slice
-#pragma weak pgm_compact_slice
-
 /* Pages taken under one hold of the PGM lock: the machine waits no longer than that. */
 #define PAGES_AT_ONCE 16
 #define WORK_AT_ONCE 64 /* pages a pgm_service() scans or moves */
