@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Checksums of all pages, for pgm_snapshot_check(): a list of the records that had bytes or were
- * ballooned, in the order in which they are met; every other page was zero.
+ * ballooned, in the order in which they are met; every other page was zero. Bytes are what counts
+ * for a page that is locked: it cannot be ballooned.
  */
 #include "memsys/tracking-internal.h"
 
@@ -104,7 +105,8 @@ static void compare_listed(Compare *compare, const Sum *sum)
     PgmPage page = *pgm_record(range, sum->index, (PgmRecord)sum->record);
 
     if (hash_of(compare->pgm, pgm_page_id(page)) != sum->hash ||
-        (pgm_page_state(page) == PGM_PAGE_BALLOONED) != sum->ballooned) {
+        (!pgm_page_locked(page) &&
+         (pgm_page_state(page) == PGM_PAGE_BALLOONED) != sum->ballooned)) {
         differs(compare, range, sum->index, sum->record);
     }
     pgm_page_set_merge_mark(range, sum->index, (PgmRecord)sum->record, true);

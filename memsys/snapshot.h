@@ -55,7 +55,8 @@ PgmSnapshot *pgm_snapshot_take(Pgm *pgm, const char *name, PgmSnapshotFlags flag
  * pgm_snapshot_restore:
  *
  * Makes memory what it was and @snapshot the current one. Every snapshot stays. A page that is
- * locked keeps its host address and gets the bytes. Ranges created since stay; where one is in the
+ * locked keeps its host address and gets the bytes (zeros if it was ballooned, which it is again
+ * with the next restore after it is unlocked). Ranges created since stay; where one is in the
  * way of a range that moves back, it is unmapped.
  */
 void pgm_snapshot_restore(PgmSnapshot *snapshot);
