@@ -225,6 +225,99 @@ START_TEST(references_left_behind_go_with_the_last_machine)
 }
 END_TEST
 
+START_TEST(sole_reference_becomes_a_private_page_again)
+{
+    GmmVmStats before;
+
+    take(vm, 2);
+    PageId id = pages[0].id;
+
+    before = vm_stats(vm);
+    ck_assert_int_eq(gmm_vm_unshare_page(vm, 0), MEM_ERR_BAD_PAGE_ID);
+    ck_assert_int_eq(gmm_vm_unshare_page(vm, id), MEM_ERR_PAGE_NOT_SHARED);
+    ck_assert_int_eq(gmm_vm_share_page(vm, id), MEM_OK);
+    ck_assert_int_eq(gmm_vm_ref_shared(other, id), MEM_OK);
+    ck_assert_int_eq(gmm_vm_unshare_page(vm, id), MEM_ERR_IN_USE);
+    ck_assert_int_eq(give_back(other, id), MEM_OK);
+    ck_assert_int_eq(gmm_vm_unshare_page(other, id), MEM_ERR_IN_USE); /* it has no reference */
+    ck_assert_int_eq(gmm_vm_unshare_page(vm, id), MEM_OK);
+    GmmVmStats after = vm_stats(vm);
+
+    ck_assert_mem_eq(&before, &after, sizeof(before));
+    ck_assert_uint_eq(stats().shared, 0);
+    ck_assert_uint_eq(stats().share_copied, 1);
+    gmm_vm_note_copies(vm, 4);
+    ck_assert_uint_eq(stats().share_copied, 5);
+    check_sound();
+    ck_assert_int_eq(gmm_vm_set_guest_frame(vm, id, 0x1000), MEM_OK);
+    ck_assert_int_eq(give_back(vm, id), MEM_OK);
+}
+END_TEST
+
+START_TEST(private_page_moves_to_another_account)
+{
+    GmmReservation want = { { 10, 1, 10 } };
+    PageId run;
+
+    take(vm, 2);
+    PageId id = pages[0].id;
+
+    ck_assert_int_eq(gmm_vm_set_guest_frame(vm, id, 0x5000), MEM_OK);
+    ck_assert_int_eq(gmm_vm_update_reservation(vm, &want), MEM_OK);
+    ck_assert_int_eq(gmm_vm_alloc_run(vm, 1, &run), MEM_OK);
+    ck_assert_int_eq(gmm_vm_recharge(vm, 0, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW),
+                     MEM_ERR_BAD_PAGE_ID);
+    ck_assert_int_eq(gmm_vm_recharge(other, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW),
+                     MEM_ERR_NOT_OWNER);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_SHADOW, GMM_ACCOUNT_BASE),
+                     MEM_ERR_FREE_TOO_MUCH);
+    ck_assert_int_eq(gmm_vm_recharge(vm, run, GMM_ACCOUNT_FIXED, GMM_ACCOUNT_BASE),
+                     MEM_ERR_WRONG_TYPE);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_BASE), MEM_OK);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW), MEM_OK);
+    ck_assert_uint_eq(vm_stats(vm).allocated.n_pages[GMM_ACCOUNT_BASE], 1);
+    ck_assert_uint_eq(vm_stats(vm).allocated.n_pages[GMM_ACCOUNT_SHADOW], 1);
+    ck_assert_uint_eq(gmm_rec_frame(gmm->records[id]), 5);
+    check_sound();
+    ck_assert_int_eq(gmm_vm_recharge(vm, pages[1].id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW),
+                     MEM_ERR_ACCOUNT_LIMIT);
+    ck_assert_int_eq(give_back(vm, id), MEM_ERR_FREE_TOO_MUCH);
+    ck_assert_int_eq(gmm_vm_balloon(vm, 9), MEM_OK);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_SHADOW, GMM_ACCOUNT_BASE),
+                     MEM_ERR_ACCOUNT_LIMIT);
+    ck_assert_int_eq(gmm_vm_free_pages(vm, GMM_ACCOUNT_SHADOW, &id, 1), MEM_OK);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW),
+                     MEM_ERR_BAD_PAGE_ID);
+}
+END_TEST
+
+START_TEST(reference_moves_to_another_account)
+{
+    take(vm, 1);
+    PageId id = pages[0].id;
+    PageId twice[2] = { id, id };
+
+    ck_assert_int_eq(gmm_vm_share_page(vm, id), MEM_OK);
+    ck_assert_int_eq(gmm_vm_ref_shared(vm, id), MEM_OK);
+    ck_assert_int_eq(gmm_vm_recharge(other, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW),
+                     MEM_ERR_NOT_OWNER);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_SHADOW, GMM_ACCOUNT_BASE),
+                     MEM_ERR_FREE_TOO_MUCH);
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW), MEM_OK);
+    ck_assert_uint_eq(vm_stats(vm).allocated.n_pages[GMM_ACCOUNT_SHADOW], 1);
+    ck_assert_uint_eq(vm_stats(vm).shared_pages, 2);
+    check_sound();
+    /* One in each account: neither gives back two. */
+    ck_assert_int_eq(gmm_vm_free_pages(vm, GMM_ACCOUNT_SHADOW, twice, 2), MEM_ERR_FREE_TOO_MUCH);
+    ck_assert_int_eq(gmm_vm_free_pages(vm, GMM_ACCOUNT_SHADOW, twice, 1), MEM_OK);
+    check_sound();
+    ck_assert_int_eq(gmm_vm_recharge(vm, id, GMM_ACCOUNT_BASE, GMM_ACCOUNT_SHADOW), MEM_OK);
+    ck_assert_int_eq(gmm_vm_unshare_page(vm, id), MEM_ERR_IN_USE); /* not BASE's */
+    ck_assert_int_eq(gmm_vm_free_pages(vm, GMM_ACCOUNT_SHADOW, twice, 1), MEM_OK);
+    ck_assert_uint_eq(stats().allocated, 0);
+}
+END_TEST
+
 static TCase *run_and_share_case(void)
 {
     TCase *tc = tcase_create("runs and sharing");
@@ -240,6 +333,9 @@ static TCase *run_and_share_case(void)
     tcase_add_test(tc, references_are_charged_to_base);
     tcase_add_test(tc, reference_count_does_not_wrap);
     tcase_add_test(tc, references_left_behind_go_with_the_last_machine);
+    tcase_add_test(tc, sole_reference_becomes_a_private_page_again);
+    tcase_add_test(tc, private_page_moves_to_another_account);
+    tcase_add_test(tc, reference_moves_to_another_account);
     return tc;
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Several machines in one process: each thread lives with a machine of its own, all take
- * references to one shared page, and one thread watches. Meant for ThreadSanitizer too.
+ * references to one shared page, share by content, press each other for pages, and one thread
+ * watches. Meant for ThreadSanitizer too.
  */
-#include "memsys/gmm.h"
+#include "memsys/gmm-internal.h"
 
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
 
 #define N_THREADS 4
 #define N_LAPS 200
@@ -103,6 +106,233 @@ START_TEST(machines_run_in_parallel)
 }
 END_TEST
 
+/* ---- sharing by content */
+#define N_KINDS 40
+
+/* Offers a page of that kind until it is shared or stays alone; returns the page held then. */
+static PageId offer(GmmVm *vm, unsigned kind, unsigned *n_failures)
+{
+    GmmShareResult result = GMM_SHARE_NOTED;
+    GmmHandyPage page;
+    PageId twin = 0;
+
+    *n_failures += gmm_vm_alloc(vm, GMM_ACCOUNT_BASE, 1, &page) != MEM_OK;
+    uint8_t *bytes = gmm_arena(gmm) + page.id * MEM_PAGE_SIZE;
+
+    memset(bytes, (int)kind + 1, MEM_PAGE_SIZE);
+    uint64_t hash = XXH3_64bits(bytes, MEM_PAGE_SIZE);
+
+    *n_failures += gmm_vm_share_offer(vm, page.id, hash, &result, &twin) != MEM_OK;
+    if (result != GMM_SHARE_MERGED) {
+        return page.id;
+    }
+    *n_failures += gmm_vm_free_pages(vm, GMM_ACCOUNT_BASE, &page.id, 1) != MEM_OK;
+    bytes = gmm_arena(gmm) + twin * MEM_PAGE_SIZE;
+    *n_failures += bytes[0] != kind + 1 || bytes[MEM_PAGE_SIZE - 1] != kind + 1;
+    return twin;
+}
+
+static void *share_pages(void *user)
+{
+    Worker *worker = user;
+    GmmReservation want = { { N_KINDS + 2, 0, 0 } };
+    GmmVm *vm = gmm_vm_new(gmm, "sharer");
+    PageId held[N_KINDS];
+
+    worker->n_failures += gmm_vm_reserve(vm, &want, GMM_OVERCOMMIT) != MEM_OK;
+    for (unsigned lap = 0; lap < N_LAPS; lap++) {
+        for (unsigned i = 0; i < N_KINDS; i++) {
+            held[i] = offer(vm, i, &worker->n_failures);
+        }
+        for (unsigned i = 0; i < N_KINDS; i += 5) {
+            /* Private again, and written: nobody may find it by its old bytes. */
+            if (gmm_vm_unshare_page(vm, held[i]) == MEM_OK) {
+                gmm_arena(gmm)[held[i] * MEM_PAGE_SIZE] = 0xee;
+            }
+        }
+        worker->n_failures += gmm_vm_free_pages(vm, GMM_ACCOUNT_BASE, held, N_KINDS) != MEM_OK;
+    }
+    worker->n_failures += gmm_vm_free(vm) != 0;
+    return NULL;
+}
+
+static void run_workers(void *(*work)(void *), unsigned n_checks)
+{
+    Worker workers[N_THREADS] = { 0 };
+
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < n_checks; i++) {
+        ck_assert_uint_eq(gmm_verify(gmm, NULL), 0);
+    }
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        ck_assert_uint_eq(workers[i].n_failures, 0);
+    }
+}
+
+START_TEST(machines_share_by_content_in_parallel)
+{
+    GmmReservation want = { { N_KINDS, 0, 0 } };
+    uint8_t image[MEM_PAGE_SIZE];
+    GmmStats stats;
+    PageId id;
+
+    gmm = gmm_new(64 << 20, NULL);
+    /* Half of the kinds are there whoever runs when; the others come and go. */
+    GmmVm *keeper = gmm_vm_new(gmm, "keeper");
+
+    ck_assert_int_eq(gmm_vm_reserve(keeper, &want, GMM_OVERCOMMIT), MEM_OK);
+    for (unsigned i = 0; i < N_KINDS; i += 2) {
+        memset(image, (int)i + 1, sizeof(image));
+        ck_assert_int_eq(gmm_vm_share_image(keeper, image, &id), MEM_OK);
+    }
+    run_workers(share_pages, 20);
+    gmm_get_stats(gmm, &stats);
+    ck_assert_uint_eq(stats.allocated, N_KINDS / 2);
+    ck_assert_uint_eq(stats.duplicates, 0);
+    ck_assert_uint_eq(gmm_vm_free(keeper), N_KINDS / 2);
+    ck_assert_uint_gt(stats.share_merged, 0);
+    ck_assert_uint_eq(gmm->content.n_pages, 0);
+    gmm_free(gmm);
+}
+END_TEST
+
+/* ---- pressure */
+#define STOCK_MAX 60
+
+/* What a machine could give back; any thread may come for it. */
+typedef struct Stock {
+    GmmVm *vm;
+    pthread_mutex_t lock;
+    PageId ids[STOCK_MAX];
+    uint32_t n;
+    unsigned n_failures;
+} Stock;
+
+static uint64_t give_from_stock(GmmVm *vm, uint64_t n_wanted, void *user)
+{
+    Stock *stock = user;
+    GmmHandyPage page;
+
+    /* An allocation in here asks nobody: else this would come back and wait for itself. */
+    pthread_mutex_lock(&stock->lock);
+    uint32_t n = (uint32_t)MIN(n_wanted, stock->n);
+
+    if (gmm_vm_alloc(vm, GMM_ACCOUNT_BASE, 1, &page) == MEM_OK) {
+        stock->n_failures += gmm_vm_free_pages(vm, GMM_ACCOUNT_BASE, &page.id, 1) != MEM_OK;
+    }
+    stock->n -= n;
+    stock->n_failures +=
+        gmm_vm_free_pages(vm, GMM_ACCOUNT_BASE, stock->ids + stock->n, n) != MEM_OK;
+    pthread_mutex_unlock(&stock->lock);
+    return n;
+}
+
+static void fill_stock(Stock *stock)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        GmmHandyPage pages[10];
+
+        if (gmm_vm_alloc(stock->vm, GMM_ACCOUNT_BASE, 10, pages) != MEM_OK) {
+            continue;
+        }
+        pthread_mutex_lock(&stock->lock);
+        for (unsigned k = 0; k < 10; k++) {
+            if (stock->n == STOCK_MAX) {
+                stock->n--;
+                stock->n_failures += gmm_vm_free_pages(stock->vm, GMM_ACCOUNT_BASE,
+                                                       &stock->ids[stock->n], 1) != MEM_OK;
+            }
+            stock->ids[stock->n++] = pages[k].id;
+        }
+        pthread_mutex_unlock(&stock->lock);
+    }
+}
+
+static void *press(void *user)
+{
+    Worker *worker = user;
+    GmmReservation want = { { 1000, 0, 0 } };
+
+    for (unsigned lap = 0; lap < N_LAPS / 4; lap++) {
+        Stock stock = { .vm = gmm_vm_new(gmm, "presser") };
+
+        pthread_mutex_init(&stock.lock, NULL);
+        worker->n_failures += gmm_vm_reserve(stock.vm, &want, GMM_OVERCOMMIT) != MEM_OK;
+        gmm_vm_set_balloon_func(stock.vm, give_from_stock, &stock);
+        fill_stock(&stock);
+        /* Ends with pages and while others may be asking it. */
+        gmm_vm_free(stock.vm);
+        worker->n_failures += stock.n_failures;
+        pthread_mutex_destroy(&stock.lock);
+    }
+    return NULL;
+}
+
+START_TEST(machines_press_each_other_in_parallel)
+{
+    GmmStats stats;
+
+    gmm = gmm_new(64 << 20, NULL);
+    gmm_set_limit(gmm, STOCK_MAX - 10); /* less than one machine wants */
+    run_workers(press, 20);
+    gmm_get_stats(gmm, &stats);
+    ck_assert_uint_eq(stats.allocated, 0);
+    ck_assert_uint_gt(stats.balloon_calls, 0);
+    gmm_free(gmm);
+}
+END_TEST
+
+/* ---- work */
+static uint64_t do_work(void *user, GmmWork work, uint64_t n_pages)
+{
+    GmmVm **vm = user;
+    PageId ids[8];
+    GPhys gpas[8];
+
+    return work == GMM_WORK_COMPACT ? gmm_vm_sparse_pages(*vm, 8, ids, gpas) : n_pages;
+}
+
+static void *come_and_go(void *user)
+{
+    static const GmmVmOps ops = { .work = do_work };
+    Worker *worker = user;
+
+    for (unsigned lap = 0; lap < 10 * N_LAPS; lap++) {
+        GmmVm *vm = gmm_vm_new(gmm, "taker"), *user_data = vm;
+
+        gmm_vm_set_ops(vm, &ops, &user_data);
+        gmm_share_scan(gmm, 1000);
+        if (lap % 2 == 0) {
+            gmm_vm_set_ops(vm, NULL, NULL);
+            user_data = NULL; /* nobody may be in do_work() any more */
+        }
+        worker->n_failures += gmm_vm_free(vm) != 0;
+    }
+    return NULL;
+}
+
+START_TEST(machines_come_and_go_while_work_is_dealt_out)
+{
+    gmm = gmm_new(64 << 20, NULL);
+    Worker workers[N_THREADS] = { 0 };
+
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, come_and_go, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        gmm_compact(gmm, 1000);
+    }
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        ck_assert_uint_eq(workers[i].n_failures, 0);
+    }
+    gmm_free(gmm);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gmm-threads");
@@ -110,6 +340,9 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, machines_run_in_parallel);
+    tcase_add_test(tc, machines_share_by_content_in_parallel);
+    tcase_add_test(tc, machines_press_each_other_in_parallel);
+    tcase_add_test(tc, machines_come_and_go_while_work_is_dealt_out);
     suite_add_tcase(suite, tc);
 
     SRunner *runner = srunner_create(suite);

@@ -209,6 +209,7 @@ START_TEST(declined_reservation_says_what_to_do)
     ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_BASE, 101, "RAM", &error), MEM_ERR_DECLINED);
     ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_DECLINED));
     ck_assert_msg(strstr(error->message, "overcommit") != NULL, "%s", error->message);
+    ck_assert_msg(strstr(error->message, "from 0 pages to 101") != NULL, "%s", error->message);
     ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_BASE, 100, "RAM", NULL), MEM_OK);
     ck_assert_int_eq(mm_adjust(&strict, GMM_ACCOUNT_FIXED, 1, "video", NULL), MEM_ERR_DECLINED);
     ck_assert_uint_eq(mm_clear(&strict), 0);
@@ -328,6 +329,93 @@ START_TEST(ram_beyond_the_limit_is_declined_whole)
 }
 END_TEST
 
+START_TEST(defect_01_machine_of_less_than_384k_reserves_what_it_has)
+{
+    g_autoptr(GError) error = NULL;
+    MmRegion got[MM_X86_MAX_REGIONS];
+
+    ck_assert_int_eq(mm_register_x86(pgm, 4 * K, DEFAULT, NULL), MEM_OK);
+    ck_assert_uint_eq(reserved_base(), 1 + MM_HANDY_PAGES);
+    ck_assert_uint_eq(mm_layout_x86(M, MM_HOLE_ABOVE, got, &error), 0);
+    ck_assert_ptr_nonnull(strstr(error->message, "too small"));
+    ck_assert_ptr_null(strstr(error->message, "too large"));
+}
+END_TEST
+
+/* ---- other machines */
+START_TEST(regions_are_registered_as_given)
+{
+    static const MmRegion regions[] = {
+        { 8 * G, 1 * G, "high" },
+        { 0, 64 * K, "vectors" },
+        { 4 * G - M, 3 * M, "straddles 4G" },
+    };
+    MmRam ram;
+    PgmRangeInfo info;
+
+    ck_assert_int_eq(mm_register_regions(pgm, regions, 3, NULL), MEM_OK);
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, G + 64 * K + 3 * M);
+    ck_assert_uint_eq(ram.hole, 0);
+    ck_assert_uint_eq(ram.below_4g, 64 * K + M);
+    ck_assert_uint_eq(ram.above_4g, G + 2 * M);
+    ck_assert_uint_eq(pgm_range_count(pgm), 3);
+    ck_assert(pgm_range_get(pgm, 1, &info));
+    ck_assert_uint_eq(info.start, 4 * G - M);
+    ck_assert_str_eq(info.description, "straddles 4G");
+    ck_assert_uint_eq(reserved_base(), ram.size / MEM_PAGE_SIZE + MM_HANDY_PAGES);
+    ck_assert_int_eq(mm_register_regions(pgm, regions, 1, NULL), MEM_ERR_WRONG_ORDER);
+    ck_assert_int_eq(mm_register_x86(pgm, M, DEFAULT, NULL), MEM_ERR_WRONG_ORDER);
+    ck_assert_uint_eq(pgm_range_count(pgm), 3);
+}
+END_TEST
+
+static const struct {
+    MmRegion regions[3];
+    unsigned n;
+    MemStatus status;
+    const char *says, *says_too;
+} bad_regions[] = {
+    { .n = 0, .status = MEM_ERR_INVALID_PARAMETER, .says = "no region", .says_too = "machine" },
+    { { { 0, M, "left" }, { M - 4 * K, M, "right" } }, 2, MEM_ERR_CONFLICT, "left", "right" },
+    { { { M, M, "inner" }, { 8 * M, M, "apart" }, { 0, 4 * M, "outer" } },
+      3,
+      MEM_ERR_CONFLICT,
+      "inner",
+      "outer" },
+    { { { 0, M, "good" }, { 2 * M, 100, "odd" } }, 2, MEM_ERR_UNALIGNED, "odd", "4 KiB" },
+    { { { 0, M, "good" }, { 2 * M + 1, M, "odd" } }, 2, MEM_ERR_UNALIGNED, "odd", "4 KiB" },
+    { { { 0, M, "good" }, { 2 * M, 0, "empty" } }, 2, MEM_ERR_UNALIGNED, "empty", "4 KiB" },
+    { { { 0, M, "good" }, { MEM_GPHYS_LIMIT - M, 2 * M, "beyond" } },
+      2,
+      MEM_ERR_OUT_OF_RANGE,
+      "beyond",
+      "52" },
+    { { { 0, M, "good" }, { UINT64_MAX - M + 1, M, "wraps" } },
+      2,
+      MEM_ERR_OUT_OF_RANGE,
+      "wraps",
+      "52" },
+};
+
+START_TEST(bad_regions_register_nothing)
+{
+    g_autoptr(GError) error = NULL;
+    MmRam ram;
+
+    ck_assert_int_eq(mm_register_regions(pgm, bad_regions[_i].regions, bad_regions[_i].n, &error),
+                     bad_regions[_i].status);
+    ck_assert(g_error_matches(error, MEM_ERROR, (gint)bad_regions[_i].status));
+    ck_assert_msg(strstr(error->message, bad_regions[_i].says) != NULL, "%s", error->message);
+    ck_assert_msg(strstr(error->message, bad_regions[_i].says_too) != NULL, "%s", error->message);
+    ck_assert_uint_eq(pgm_range_count(pgm), 0);
+    mm_get_ram(pgm, &ram);
+    ck_assert_uint_eq(ram.size, 0);
+    ck_assert_uint_le(reserved_base(), MM_HANDY_PAGES);
+    ck_assert_int_eq(mm_register_x86(pgm, M, DEFAULT, NULL), MEM_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mm");
@@ -353,6 +441,9 @@ int main(void)
     tcase_add_loop_test(machine, refused_sizes_register_nothing, 0, G_N_ELEMENTS(refusals));
     tcase_add_loop_test(machine, conflict_registers_nothing, 0, G_N_ELEMENTS(obstacles));
     tcase_add_test(machine, ram_beyond_the_limit_is_declined_whole);
+    tcase_add_test(machine, defect_01_machine_of_less_than_384k_reserves_what_it_has);
+    tcase_add_test(machine, regions_are_registered_as_given);
+    tcase_add_loop_test(machine, bad_regions_register_nothing, 0, G_N_ELEMENTS(bad_regions));
     suite_add_tcase(suite, machine);
 
     SRunner *runner = srunner_create(suite);
