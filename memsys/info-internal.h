@@ -23,6 +23,13 @@ void pgm_info_page(Pgm *pgm, GPhys gpa, GString *text);
 void pgm_info_tlb(Pgm *pgm, GString *text);
 void pgm_info_gmm(Pgm *pgm, GString *text);
 
+/* ---- info-tracking.c */
+void pgm_info_snapshots(Pgm *pgm, GString *text);
+void pgm_info_dirty(Pgm *pgm, GString *text);
+void pgm_info_heap(Pgm *pgm, GString *text);
+/* For whom the page is dirty; nothing if for nobody. */
+void pgm_info_dirty_page(Pgm *pgm, GPhys gpa, GString *text);
+
 /* ---- watch.c: those in use, by address: physical ones, then each CPU's virtual ones */
 typedef void (*PgmWatchVisitor)(bool is_virtual, uint64_t first, uint64_t last, unsigned accesses,
                                 bool before, GString *text);

@@ -281,6 +281,7 @@ void pgm_info_page(Pgm *pgm, GPhys gpa, GString *text)
                            (gpa - shown->start) >> MEM_PAGE_SHIFT, shown->shown_pages);
     if (place.range->kind != PGM_RANGE_MMIO) {
         print_memory(pgm, &place, text);
+        pgm_info_dirty_page(pgm, gpa, text);
     }
     if (shown->beneath != NULL) {
         PgmRange *ram = shown->beneath;

@@ -67,8 +67,9 @@ static void print_chunks(Pgm *pgm, GString *text)
         n_runs = pgm->mm.vm->runs.n;
         n_spare = locked->spare.n;
     }
-    g_string_append_printf(text, "chunks of 512 pages of this machine (%u spare ones, %u runs):\n",
-                           n_spare, n_runs);
+    g_string_append_printf(text,
+                           "chunks of machine \"%s\", of 512 pages (%u runs; %u spare for all):\n",
+                           pgm->name, n_runs, n_spare);
     for (unsigned i = 0; i < GMM_N_LISTS; i++) {
         if (counts[i] == 0) {
             continue;
@@ -82,23 +83,38 @@ static void print_chunks(Pgm *pgm, GString *text)
     }
 }
 
+/* Any name may be that of several machines; the chunks further down are this one's. */
+static void print_vms(Pgm *pgm, GString *text)
+{
+    GmmVmStats vm;
+    const char *name = NULL;
+
+    for (unsigned i = 0; (name = gmm_vm_name_at(pgm->gmm, i, &vm)) != NULL; i++) {
+        print_vm(name, &vm, text);
+    }
+}
+
 void pgm_info_gmm(Pgm *pgm, GString *text)
 {
     GmmStats gmm;
-    GmmVmStats vm;
 
     gmm_get_stats(pgm->gmm, &gmm);
-    gmm_vm_get_stats(pgm->mm.vm, &vm);
     g_string_append_printf(
         text,
         "pages of all machines: %" PRIu64 " allocated of at most %" PRIu64 ", %" PRIu64
         " reserved, %" PRIu64 " shared (%" PRIu64 " saved), %" PRIu64 " ballooned\n",
         gmm.allocated, gmm.max, gmm.reserved, gmm.shared, gmm.duplicates, gmm.ballooned);
+    g_string_append_printf(text,
+                           "sharing: %" PRIu64 " offered, %" PRIu64 " merged, %" PRIu64
+                           " copied again; %" PRIu64 " moved by compaction; embedders asked for "
+                           "pages %" PRIu64 " times\n",
+                           gmm.share_offers, gmm.share_merged, gmm.share_copied, gmm.moved,
+                           gmm.balloon_calls);
     g_string_append_printf(
         text,
         "chunks: %" PRIu64 " with memory, %" PRIu64 " returned to the host so far; %" PRIu64
         " machines; arena %" PRIu64 " MiB\n",
         gmm.n_chunks, gmm.n_freed_chunks, gmm.n_vms, gmm_arena_size(pgm->gmm) >> 20);
-    print_vm(pgm->name, &vm, text);
+    print_vms(pgm, text);
     print_chunks(pgm, text);
 }

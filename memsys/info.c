@@ -52,6 +52,9 @@ enum {
     ITEM_WATCHES,
     ITEM_TLB,
     ITEM_GMM,
+    ITEM_SNAPSHOTS,
+    ITEM_DIRTY,
+    ITEM_HEAP,
     ITEM_STATS,
     N_ITEMS
 };
@@ -67,15 +70,25 @@ static const PgmInfoItem items[N_ITEMS + 1] = {
     [ITEM_WATCHES] = { "watches", NULL, "watches of physical ranges, and of a CPU's addresses" },
     [ITEM_TLB] = { "tlb", NULL, "the page-map TLB: size, entries in use, fills and flushes" },
     [ITEM_GMM] = { "gmm", NULL, "the page allocator: totals, this machine, chunks by fullness" },
+    [ITEM_SNAPSHOTS] = { "snapshots", NULL, "the tree of snapshots, and what they hold" },
+    [ITEM_DIRTY] = { "dirty", NULL, "dirty clients, and how many pages each has to ask for" },
+    [ITEM_HEAP] = { "heap", NULL, "the machine's tagged heap, by tag" },
     [ITEM_STATS] = { "stats", "GLOB", "counters by name; all of them without GLOB" },
 };
 
 /* Those that are missing take an argument. */
 static void (*const printers[N_ITEMS])(Pgm *pgm, GString *text) = {
-    [ITEM_PHYS] = pgm_print_map,         [ITEM_ROM] = pgm_info_rom,
-    [ITEM_MMIO] = pgm_info_mmio,         [ITEM_MMIO2] = pgm_info_mmio2,
-    [ITEM_HANDLERS] = pgm_info_handlers, [ITEM_WATCHES] = pgm_info_watches,
-    [ITEM_TLB] = pgm_info_tlb,           [ITEM_GMM] = pgm_info_gmm,
+    [ITEM_PHYS] = pgm_print_map,
+    [ITEM_ROM] = pgm_info_rom,
+    [ITEM_MMIO] = pgm_info_mmio,
+    [ITEM_MMIO2] = pgm_info_mmio2,
+    [ITEM_HANDLERS] = pgm_info_handlers,
+    [ITEM_WATCHES] = pgm_info_watches,
+    [ITEM_TLB] = pgm_info_tlb,
+    [ITEM_GMM] = pgm_info_gmm,
+    [ITEM_SNAPSHOTS] = pgm_info_snapshots,
+    [ITEM_DIRTY] = pgm_info_dirty,
+    [ITEM_HEAP] = pgm_info_heap,
 };
 
 const PgmInfoItem *pgm_info_items(void)

@@ -15,6 +15,7 @@
 #include "memsys/info-internal.h"
 
 #include "memsys/mm_heap.h"
+#include "memsys/tracking-internal.h"
 
 #include <string.h>
 
@@ -25,7 +26,9 @@ typedef struct Gathered {
     GmmVmStats vm;
     GmmReservation reserved;
     MmRam ram;
+    PgmSnapshotStats snapshots;
     uint64_t handy_reserved;
+    uint64_t n_dirty_clients;
     uint64_t tlb_slots;
     uint64_t n_spans;
     uint64_t n_ranges;
@@ -116,6 +119,7 @@ static const Row rows[] = {
     STATE("/PGM/Page/cPureMmioPages", pgm.pages.pure_mmio, "pages", "of MMIO"),
     STATE("/PGM/Page/cReadLockedPages", pgm.pages.read_locked, "pages", "locked for reading"),
     STATE("/PGM/Page/cSharedPages", pgm.pages.shared, "pages", "shared with others"),
+    STATE("/PGM/Dirty/cClients", n_dirty_clients, "clients", "that ask which pages were written"),
     STATE("/PGM/Page/cWriteLockedPages", pgm.pages.write_locked, "pages", "locked for writing"),
     STATE("/PGM/Page/cWrittenToPages", pgm.pages.written, "pages", "written since they were made"),
     STATE("/PGM/Page/cZeroPages", pgm.pages.zero, "pages", "never written: no memory behind"),
@@ -132,6 +136,12 @@ static const Row rows[] = {
             "the range was looked up in the table"),
     STATE("/PGM/RamRange/cRanges", n_ranges, "ranges", "of all kinds, mapped or not"),
     STATE("/PGM/RamRange/cSpans", n_spans, "ranges", "as the map shows them"),
+    STATE("/PGM/Snapshot/cEntries", snapshots.n_entries, "pages", "in which snapshots differ"),
+    STATE("/PGM/Snapshot/cLivePages", snapshots.n_live, "pages", "written since the current one"),
+    STATE("/PGM/Snapshot/cMaxEntries", snapshots.limit, "pages", "most entries there may be"),
+    STATE("/PGM/Snapshot/cSavedPages", snapshots.n_saved, "pages", "that hold saved bytes"),
+    STATE("/PGM/Snapshot/cSnapshots", snapshots.n_snapshots, "snapshots", "that exist"),
+    STATE("/PGM/Snapshot/cStockPages", snapshots.n_stock, "pages", "ready for the next writes"),
     COUNTER("/PGM/TLB/Fills", pgm.tlb_fills, "times", "a miss of the page-map TLB filled a slot"),
     COUNTER("/PGM/TLB/FlushedPages", pgm.tlb_flushed_pages, "times",
             "a single page was dropped from it"),
@@ -186,6 +196,8 @@ static void gather(Pgm *pgm, Gathered *ret_gathered)
     pgm_get_stats(pgm, &g->pgm);
     gmm_get_stats(pgm->gmm, &g->gmm);
     gmm_vm_get_stats(pgm->mm.vm, &g->vm);
+    pgm_snapshot_get_stats(pgm, &g->snapshots);
+    g->n_dirty_clients = pgm->tracking != NULL ? pgm->tracking->n_clients : 0;
     mm_get_reserved(pgm, &g->reserved);
     mm_get_ram(pgm, &g->ram);
     g->handy_reserved = pgm->mm.initial_done ? MM_HANDY_PAGES : 0;

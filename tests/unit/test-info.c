@@ -5,8 +5,10 @@
  */
 #include "tests/unit/pgm-fixture.h"
 
+#include "memsys/dirty.h"
 #include "memsys/info.h"
 #include "memsys/mm_heap.h"
+#include "memsys/snapshot.h"
 
 static const PgmMmioOps no_device = { .max_size = 4 };
 
@@ -225,6 +227,9 @@ static const struct {
       { "\"bios\" of board, with RAM behind", "offset        0        1 pages  reads ROM, wr" } },
     { "mmio", { "\"window\" of vga, over RAM \"high\"", "2 pages, accesses of 1 to 4 bytes" } },
     { "mmio2", { "\"vram\" of vga", "region 1, 4 of 4 pages shown", "1 dirty pages" } },
+    { "snapshots", { "no snapshots\n" } },
+    { "dirty", { "no dirty clients\n" } },
+    { "heap", { "bytes now", "all " } },
     { "handlers", { "0000000000105000-000000000010500f", "write \"guard\"" } },
     { "watches", { "0000000000106000-0000000000106007 physical -w-, told after" } },
     { "tlb", { "page-map TLB: ", " in use", "range cache: hits" } },
@@ -256,6 +261,33 @@ START_TEST(item_says)
     check_says(items[_i].request, facts);
     pgm_watch_free(watch);
     pgm_handler_free(handler);
+}
+END_TEST
+
+START_TEST(snapshots_and_dirty_clients_are_shown)
+{
+    store(HIGH, 1);
+    PgmSnapshot *first = pgm_snapshot_take(pgm, "first", PGM_SNAPSHOT_DEFAULT, NULL);
+    PgmSnapshot *second = pgm_snapshot_take(pgm, "second", PGM_SNAPSHOT_DEFAULT, NULL);
+    PgmDirty *dirty = pgm_dirty_new(pgm, "debugger", NULL);
+
+    ck_assert(first != NULL && second != NULL && dirty != NULL);
+    store(HIGH, 2);
+    store(HIGH + PAGE, 2);
+    check_says("snapshots",
+               (const char *const[]) { "2 snapshots; 2 pages written since", "\n\"first\"\n",
+                                       "\n  \"second\", 0 pages from its parent; the "
+                                       "machine runs from here\n",
+                                       NULL });
+    check_says("dirty", (const char *const[]) { "\"debugger\": 2 pages written", NULL });
+    check_says("page 100000", (const char *const[]) { "dirty for \"debugger\"\n",
+                                                      "kept by the snapshot yes", NULL });
+    ck_assert_uint_eq(value("/PGM/Snapshot/cSnapshots"), 2);
+    ck_assert_uint_eq(value("/PGM/Snapshot/cLivePages"), 2);
+    ck_assert_uint_eq(value("/PGM/Dirty/cClients"), 1);
+    pgm_dirty_free(dirty);
+    pgm_snapshot_drop(second);
+    pgm_snapshot_drop(first);
 }
 END_TEST
 
@@ -333,6 +365,7 @@ int main(void)
     tcase_add_test(all, reset_clears_counters_and_nothing_else);
     tcase_add_test(all, heap_is_counted_by_tag);
     tcase_add_loop_test(all, item_says, 0, G_N_ELEMENTS(items));
+    tcase_add_test(all, snapshots_and_dirty_clients_are_shown);
     tcase_add_test(all, items_of_an_empty_map_say_so);
     tcase_add_test(all, every_listed_item_answers);
     tcase_add_loop_test(all, bad_request_is_refused, 0, G_N_ELEMENTS(bad));
