@@ -455,11 +455,13 @@ MemStatus pgm_handlers_set_off(PgmRange *range, uint64_t offset, uint64_t index,
 void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit);
 void pgm_watch_table_free(Pgm *pgm);
 void pgm_watch_cpu_gone(PgmCpu *cpu);
+unsigned pgm_watches_verify(const Pgm *pgm, GString *report);
 
 /* Bytes from @gpa, at most @len, up to the first page watched for @access; 0 if that of @gpa is. */
 uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess access);
 
 /* ---- verify.c, describe.c */
 unsigned pgm_spans_verify(const Pgm *pgm, GString *report);
+unsigned pgm_locks_verify(PgmRange *range, GString *report); /* verify-locks.c */
 char *pgm_range_text(PgmRange *range, GPhys start, uint64_t len);
 const char *pgm_range_kind_name(PgmRangeKind kind);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The checker: every rule recomputed from scratch, nothing trusted but the lists of ranges. Costs
- * by touched pages.
+ * by touched pages. Locks are in verify-locks.c; snapshots and dirty clients in tracking-verify.c.
+ *
+ * Rules of VirtualBox's that have no counterpart here: range generations, the lookup array and
+ * chunk chains (ranges are one table, an MMIO2 is one run of pages); chunk mappings and their
+ * reference counts (the arena is always mapped); GMM handles of pages in a mapping TLB.
  */
 #include "memsys/pgm-internal.h"
 
@@ -128,6 +132,10 @@ static void check_id(Check *check, const PgmRange *range, uint64_t index, PgmPag
         bad(check, "page %" PRIu64 " of \"%s\": GMM sees host page 0x%x otherwise", index,
             range->description, id);
     }
+    if (pgm_id_executed(pgm, id) && !pgm->any_executed) {
+        bad(check, "page %" PRIu64 " of \"%s\": executed, and nobody would be told", index,
+            range->description);
+    }
     if (!shared && !mark_seen(check, id)) {
         bad(check, "page %" PRIu64 " of \"%s\": host page 0x%x is used twice", index,
             range->description, id);
@@ -212,6 +220,15 @@ static void check_rom(Check *check, PgmRange *range)
             state != PGM_PAGE_WRITE_MONITORED) {
             bad(check, "page %" PRIu64 " of ROM \"%s\" has no bytes", i, range->description);
         }
+        if (state == PGM_PAGE_SHARED &&
+            memcmp(pgm_host(check->pgm, pgm_page_id(range->pages[i])),
+                   rom->image + (i << MEM_PAGE_SHIFT), MEM_PAGE_SIZE) != 0) {
+            bad(check, "page %" PRIu64 " of ROM \"%s\" was never written and is not the image's", i,
+                range->description);
+        }
+        if (rom->prot[i] >= PGM_N_ROM_PROTS) {
+            bad(check, "page %" PRIu64 " of ROM \"%s\" has no protection", i, range->description);
+        }
         if (rom->shadow) {
             check_page(check, range, i, PGM_RECORD_SHADOW, rom->shadow[i]);
         } else if (rom->prot[i] != PGM_ROM_READ_ROM_WRITE_IGNORE) {
@@ -290,7 +307,16 @@ static void check_range(Check *check, PgmRange *range)
             bad(check, "\"%s\" is mapped and not shown", range->description);
         }
     }
+    if (range->start == MEM_GPHYS_NIL && range->kind != PGM_RANGE_MMIO &&
+        range->kind != PGM_RANGE_MMIO2) {
+        bad(check, "\"%s\" is mapped nowhere", range->description);
+    }
+    if (range->pgm != check->pgm || !range->owner || !range->description ||
+        range->shown_pages == 0 || range->shown_pages > range->n_pages) {
+        bad(check, "range at 0x%" PRIx64 " is not whole", range->start);
+    }
     check->n_bad += pgm_handlers_verify(range, check->report);
+    check->n_bad += pgm_locks_verify(range, check->report);
 }
 
 /* ---- the rest */
@@ -350,6 +376,30 @@ static void check_tlb(Check *check)
     }
 }
 
+/* A page in stock is the machine's own, and no record's. */
+static void check_stock(Check *check)
+{
+    const PgmHandyStock *handy = &check->pgm->handy;
+
+    if (handy->n > MM_HANDY_PAGES || handy->n_used > MM_HANDY_PAGES ||
+        check->pgm->freeing.n > PGM_FREE_BATCH) {
+        bad(check, "the stock of handy pages holds more than it can");
+        return;
+    }
+    for (unsigned i = 0; i < handy->n; i++) {
+        PageId id = handy->pages[i].id;
+        GmmPageState state;
+        GmmVm *owner;
+        GPhys gpa;
+        uint32_t refs;
+
+        if (!gmm_page_query(check->pgm->gmm, id, &state, &owner, &gpa, &refs) ||
+            state != GMM_PAGE_PRIVATE || owner != check->pgm->mm.vm || !mark_seen(check, id)) {
+            bad(check, "handy page 0x%x is not the machine's to give", id);
+        }
+    }
+}
+
 static void check_gmm_counts(Check *check)
 {
     const Pgm *pgm = check->pgm;
@@ -395,6 +445,8 @@ unsigned pgm_verify(Pgm *pgm, GString *report)
     }
     check_counts(&check);
     check_gmm_counts(&check);
+    check_stock(&check);
+    check.n_bad += pgm_watches_verify(pgm, check.report);
     check_tlb(&check);
     check.n_bad += pgm_tracking_verify(pgm, check.report);
     if (pgm->batch_depth != 0) {

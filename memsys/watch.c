@@ -328,6 +328,41 @@ void pgm_watch_tell(Pgm *pgm, const PgmWatchHit *hit)
     table_tell(pgm, pgm->watches, hit->gpa, hit);
 }
 
+/* ---- the checker */
+
+static unsigned table_verify(const PgmWatchTable *table, const Pgm *pgm, const PgmCpu *cpu,
+                             GString *report)
+{
+    uint64_t max_last = 0;
+    unsigned n_bad = 0;
+
+    for (unsigned i = 0; table && i < table->n; i++) {
+        const PgmWatch *watch = table->entries[i].watch;
+
+        max_last = MAX(max_last, watch->last);
+        if (watch->pgm != pgm || watch->cpu != cpu || watch->last < watch->first ||
+            table->entries[i].max_last != max_last ||
+            (i > 0 && watch->first < table->entries[i - 1].watch->first)) {
+            n_bad++;
+            g_string_append_printf(report, "watch %u at 0x%" PRIx64 " is out of order\n", i,
+                                   watch->first);
+        }
+    }
+    return n_bad;
+}
+
+unsigned pgm_watches_verify(const Pgm *pgm, GString *report)
+{
+    unsigned n_bad = table_verify(pgm->watches, pgm, NULL, report);
+
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
+
+        n_bad += table_verify(cpu->watches, pgm, cpu, report);
+    }
+    return n_bad;
+}
+
 /* ---- a CPU's accesses by virtual address */
 
 MemStatus pgm_cpu_bus_read(PgmCpu *cpu, GVirt gva, GPhys gpa, unsigned size, uint64_t *ret_value)

@@ -230,16 +230,83 @@ static void flaw_handler_order(void)
     range->handlers->pdata[1] = swap;
 }
 
+static void flaw_lock_lost(void)
+{
+    PgmRange *range = range_of(P);
+
+    pgm_page_set_locks(range, (P - range->start) / PAGE, PGM_RECORD_FRONT, 1, 0);
+}
+
+static void flaw_locked_zero(void)
+{
+    PgmRange *range = range_of(P);
+
+    range->n_locks++;
+    pgm_page_set_locks(range, (P - range->start) / PAGE + 2, PGM_RECORD_FRONT, 0, 1);
+}
+
+static void flaw_lock_count(void)
+{
+    pgm->stats.pages.write_locked++;
+}
+
+static void flaw_untouched(void)
+{
+    PgmRange *range = range_of(P);
+
+    memset(range->touched, 0, 8);
+}
+
+static void flaw_handy_twice(void)
+{
+    pgm->handy.pages[0] = pgm->handy.pages[1];
+}
+
+static void flaw_handy_in_use(void)
+{
+    pgm->handy.pages[0].id = page_at(P).id;
+}
+
+static void flaw_rom_bytes(void)
+{
+    pgm_host(pgm, page_at(HOLE).id)[5] ^= 1;
+}
+
+static void flaw_rom_prot(void)
+{
+    pgm_rom_of(range_of(HOLE))->prot[0] = PGM_N_ROM_PROTS;
+}
+
+static void flaw_executed(void)
+{
+    (void)fill(P, MEM_ACCESS_EXEC);
+    pgm->any_executed = false;
+}
+
+static void flaw_nowhere(void)
+{
+    range_of(LOW)->start = MEM_GPHYS_NIL;
+}
+
+static void flaw_shown(void)
+{
+    range_of(HIGH)->shown_pages = 0;
+}
+
 static void (*const flaws[])(void) = {
-    flaw_handler_order,  flaw_count,        flaw_sum,
-    flaw_same_id,        flaw_free_id,      flaw_no_id,
-    flaw_shared_private, flaw_type,         flaw_state,
-    flaw_written,        flaw_handler_bits, flaw_handler_gone,
-    flaw_tlb_address,    flaw_tlb_write,    flaw_tlb_slot,
-    flaw_tlb_nowhere,    flaw_rom,          flaw_mmio2_run,
-    flaw_untracked,      flaw_alias,        flaw_alias_count,
-    flaw_span_order,     flaw_span_short,   flaw_cache,
-    flaw_batch,          flaw_stock,
+    flaw_lock_lost,    flaw_locked_zero,  flaw_lock_count,
+    flaw_untouched,    flaw_handy_twice,  flaw_handy_in_use,
+    flaw_rom_bytes,    flaw_rom_prot,     flaw_executed,
+    flaw_nowhere,      flaw_shown,        flaw_handler_order,
+    flaw_count,        flaw_sum,          flaw_same_id,
+    flaw_free_id,      flaw_no_id,        flaw_shared_private,
+    flaw_type,         flaw_state,        flaw_written,
+    flaw_handler_bits, flaw_handler_gone, flaw_tlb_address,
+    flaw_tlb_write,    flaw_tlb_slot,     flaw_tlb_nowhere,
+    flaw_rom,          flaw_mmio2_run,    flaw_untracked,
+    flaw_alias,        flaw_alias_count,  flaw_span_order,
+    flaw_span_short,   flaw_cache,        flaw_batch,
+    flaw_stock,
 };
 
 /* Runs in a process of its own that ends without teardown: what is broken stays broken. */
