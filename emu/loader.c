@@ -114,7 +114,7 @@ bool emu_loader_is_ram(EmuMachine *machine, GPhys start, uint64_t len)
 bool emu_loader_write(EmuMachine *machine, GPhys start, const void *bytes, uint64_t len,
                       const char *what, GError **error)
 {
-    MemStatus status = pgm_write(emu_machine_pgm(machine), start, bytes, len, MEM_ORIGIN_LOADER);
+    MemStatus status = pgm_load_image(emu_machine_pgm(machine), start, bytes, len);
 
     if (status != MEM_OK) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
