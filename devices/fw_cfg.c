@@ -20,6 +20,7 @@
 #include "emu/error.h"
 #include "emu/state.h"
 #include "memsys/os.h"
+#include "memsys/planted.h"
 
 #include <string.h>
 
@@ -189,7 +190,8 @@ static bool check_file(const DevFwCfg *fw_cfg, const char *name, size_t len, GEr
 {
     size_t name_len = strlen(name);
 
-    if (name_len == 0 || name_len > DEV_FW_CFG_MAX_NAME) {
+    if (name_len == 0 ||
+        name_len > QUIRE_PLANTED(fw_cfg, DEV_FW_CFG_MAX_NAME, 2 * DEV_FW_CFG_MAX_NAME)) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
                     "fw_cfg file name \"%s\" has %zu bytes; 1 to %d are allowed", name, name_len,
                     DEV_FW_CFG_MAX_NAME);

@@ -15,6 +15,7 @@
 #include "devices/i440fx.h"
 
 #include "memsys/mmio2.h"
+#include "memsys/planted.h"
 #include "memsys/rom.h"
 
 #include <string.h>
@@ -149,7 +150,7 @@ static void written(void *user, unsigned offset, unsigned len)
     DevI440fx *bridge = user;
 
     for (unsigned at = offset; at < offset + len; at++) {
-        if (at >= REG_PAM0 && at < REG_PAM0 + N_PAM_REGS) {
+        if (at >= REG_PAM0 && at < REG_PAM0 + QUIRE_PLANTED(pci, N_PAM_REGS, N_PAM_REGS - 1)) {
             apply_pam(bridge, at - REG_PAM0);
         } else if (at == REG_SMRAM) {
             smram_written(bridge);

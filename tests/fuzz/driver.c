@@ -36,6 +36,14 @@ static void run_afl(void)
 }
 #endif
 
+/* libFuzzer's; a custom mutator is never called here. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
+{
+    (void)data;
+    (void)max_size;
+    return size;
+}
+
 static unsigned run_file(const char *path)
 {
     g_autofree char *bytes = NULL;

@@ -17,7 +17,10 @@
 
 #define SECTORS 40u
 #define SHORT_LEN (SECTORS * DEV_SECTOR_SIZE - 100) /* the last sector is cut */
-#define MAX_WORDS 16384u                            /* of one input, all transfers together */
+#define MAX_WORDS 4400u                             /* of one input, all transfers together */
+
+#define RECORD_LOAD 0x4Du
+#define RECORD_LOAD_DAMAGED 0x5Du
 
 static uint8_t written_bytes[SECTORS * DEV_SECTOR_SIZE];
 static uint8_t kept_bytes[SHORT_LEN];
@@ -140,14 +143,48 @@ static void run_record(DevIde *ide, EmuPorts *ports, FuzzInput *input)
             dev_ide_reset(ide);
         } else if ((what & 0x60) == 0x20) {
             dev_ide_set_decode(ide, what >> 7, (what & 0x10) != 0);
-        } else {
-            save_and_load(ide, input, (what & 0x10) != 0);
+        } else if (what == RECORD_LOAD || what == RECORD_LOAD_DAMAGED) {
+            save_and_load(ide, input, what == RECORD_LOAD_DAMAGED);
         }
         break;
     default:
         any_port(ports, input, what);
         break;
     }
+}
+
+/* Half of the time a whole command with values that go together, and its transfer, at any place. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    static const uint8_t codes[] = { 0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0x40, 0x42,
+                                     0x91, 0xC4, 0xC5, 0xC6, 0xE5, 0xEC, 0xEF };
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    uint8_t channel = g_rand_boolean(rand) ? 0x80 : 0;
+    uint8_t count = (uint8_t)(1u << g_rand_int_range(rand, 0, 9));
+    const uint8_t record[] = {
+        channel,
+        0,
+        count,
+        (uint8_t)g_rand_int_range(rand, 0, SECTORS + 2),
+        0,
+        0,
+        0xE0,
+        codes[g_rand_int_range(rand, 0, G_N_ELEMENTS(codes))],
+        (uint8_t)(channel | 2 | (g_rand_boolean(rand) ? 0x20 : 0)),
+        (uint8_t)g_rand_int(rand),
+        (uint8_t)g_rand_int(rand),
+    };
+    size_t at = (size_t)g_rand_int_range(rand, 0, (gint32)size + 1);
+
+    if (g_rand_boolean(rand) || size + sizeof record > max_size) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    if (g_rand_boolean(rand)) {
+        at = size;
+    }
+    memmove(data + at + sizeof record, data + at, size - at);
+    memcpy(data + at, record, sizeof record);
+    return size + sizeof record;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

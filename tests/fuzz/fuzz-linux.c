@@ -95,6 +95,39 @@ static Boot take_boot(FuzzInput *input)
     return boot;
 }
 
+/* The header's fields get values of their own kind half of the time: between so many bytes they
+ * would hardly ever be hit. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    static const struct {
+        uint16_t offset;
+        uint8_t size;
+    } fields[] = {
+        { 0x1F1, 1 }, { 0x1F4, 4 }, { 0x201, 1 }, { 0x206, 2 }, { 0x211, 1 }, { 0x22C, 4 },
+        { 0x230, 4 }, { 0x234, 1 }, { 0x238, 4 }, { 0x258, 8 }, { 0x260, 4 },
+    };
+    FuzzInput input = { data, size };
+    Boot boot = take_boot(&input);
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    unsigned field = (unsigned)g_rand_int_range(rand, 0, G_N_ELEMENTS(fields));
+    size_t at = size - boot.kernel_len + fields[field].offset;
+
+    if (g_rand_boolean(rand) || boot.kernel_len < 0x290) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    if (g_rand_boolean(rand)) {
+        /* Addresses and sizes within RAM. */
+        uint32_t value = g_rand_int(rand) & (HIGH_END - 1);
+
+        for (unsigned i = 0; i < fields[field].size; i++) {
+            data[at + i] = (uint8_t)(i < 4 ? value >> (8 * i) : 0);
+        }
+    } else {
+        (void)LLVMFuzzerMutate(data + at, fields[field].size, fields[field].size);
+    }
+    return size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FuzzInput input = { data, size };

@@ -58,11 +58,13 @@ def ide():
         ide_transfer(32, True) + ide_command(0xE7)
     yield ide_command(0xC6, 0, 8) + ide_command(0xC4, 0, 16) + ide_transfer(255) + \
         ide_command(0xC5, 4, 16) + ide_transfer(255, True, True) + ide_transfer(1, True)
+    yield ide_command(0xC6, 0, 16) + ide_command(0xC4, 0, 40) + ide_transfer(255) + ide_transfer(255) + \
+        ide_transfer(128)
     yield ide_command_ext(0x24, 5, 3, channel=1) + ide_transfer(40, channel=1) + \
         ide_command_ext(0x34, 30, 12) + ide_transfer(200, True) + bytes([4, 8, 4, 0])
     yield ide_command(0x91, 0, 16, 0xA7) + ide_command(0x20, 1, 1, 0xA0) + ide_transfer(8) + \
-        ide_command(0x40, 39, 5) + ide_command(0x90) + bytes([4, 4, 4, 0, 0x45]) + bytes([5])
-    yield ide_command(0x20, 39, 2, channel=1) + ide_transfer(60, channel=1) + bytes([0x55]) + \
+        ide_command(0x40, 39, 5) + ide_command(0x90) + bytes([4, 4, 4, 0, 0x4D]) + bytes([5])
+    yield ide_command(0x20, 39, 2, channel=1) + ide_transfer(60, channel=1) + bytes([0x5D]) + \
         le(40, 4) + b"\1" + ide_command(0x10) + ide_command(0x70) + bytes([6, 9, 0x1E, 7, 1, 2, 3, 4])
     codes = (0x00, 0x08, 0x21, 0x27, 0x29, 0x31, 0x39, 0x41, 0x42, 0x94, 0x95, 0xA1, 0xC4, 0xE0,
              0xE1, 0xE3, 0xE5, 0xEA, 0xEF, 0xF8, 0x99)
@@ -167,6 +169,8 @@ def linux():
     yield boot(kernel(relocatable=0, pref=0x200000, init_size=0x20000), b"z" * 64)
     yield boot(kernel(flags=0))
     yield boot(kernel(limit=3), b"", b"too long")
+    yield boot(kernel(init_size=0x2F0000), b"high" * 16)
+    yield boot(kernel(init_size=0xF0000, initrd_last=0x200FFF), b"near" * 16)
     yield boot(kernel(init_size=0x7FFFFFFF))
     yield boot(kernel(alignment=3))
     yield boot(kernel(syssize=0x1000))
@@ -176,7 +180,67 @@ def linux():
     yield boot(b"not a kernel")
 
 
-TARGETS = {"elf": elf_seeds, "fw-cfg": fw_cfg, "ide": ide, "linux": linux}
+# --- PCI: records of 8 bytes
+
+def record(what, *rest):
+    out = bytes([what]) + b"".join(rest)
+    return out + b"\0" * (8 - len(out))
+
+
+def pci_write(function, reg, value, size_code=0):
+    return record(size_code << 4, bytes([function, reg]), le(value, 4))
+
+
+def pci_read(function, reg, size_code=0):
+    return record(8 | size_code << 4, bytes([function, reg]))
+
+
+def memory(address, value=None, size_code=0):
+    at = le(address - 0xA0000, 3)
+    if value is None:
+        return record(3 | size_code << 4, at)
+    return record(3 | 8 | size_code << 4, at, le(value, 4))
+
+
+def pci():
+    yield pci_read(0, 0, 2) + pci_write(0, 0x59, 0x30) + memory(0xF0000, 0x1234, 2) + memory(0xF0000)
+    yield b"".join(pci_write(0, 0x5A + i, 0x21 + i) + memory(0xC0000 + i * 0x8000, i + 1) +
+                   memory(0xC4000 + i * 0x8000, 7 + i, 3) + memory(0xC0000 + i * 0x8000)
+                   for i in range(3))
+    yield pci_write(0, 0x72, 0x4A) + memory(0xA0000, 5, 1) + memory(0xA0000, None, 1) + \
+        pci_write(0, 0x72, 0x1A) + memory(0xA0000) + pci_write(0, 0x72, 0x4A) + record(7)
+    yield pci_write(3, 0x40, 0xB001, 2) + pci_write(3, 0x80, 1) + record(2 | 8 | 0x10, le(0xB004, 2), le(1, 4)) + \
+        record(2 | 0x20, le(0xB008, 2)) + record(6, le(100000000, 4)) + record(2 | 0x10, le(0xB000, 2))
+    yield pci_write(3, 0x90, 0xB101, 2) + pci_write(3, 0xD2, 1) + record(2 | 8, le(0xB102, 2), le(0x48, 4)) + \
+        record(2, le(0xB100, 2)) + record(2 | 8, le(0xB2, 2), le(0xF1, 4)) + record(0x17)
+    yield pci_write(1, 0x60, 0x0B0A0B0A, 2) + pci_write(2, 0x40, 0x80008000, 2) + \
+        record(2 | 8, le(0x4D0, 2), le(0x20, 4)) + record(2 | 8 | 0x40, le(1, 2), le(6, 4)) + \
+        pci_read(0xF3, 0) + record(5, le(0x12345, 3), b"\x55") + record(2 | 8 | 0x60, le(0, 2), le(0xFFFFFFFF, 4))
+
+
+# --- memory: records of 16 bytes
+
+def op(what, page=0, offset=0, length=0, page2=0, value=0, machine=0):
+    return struct.pack("<BBHHHHHI", what, machine, page, offset, length, page2, value, 0)
+
+
+def memory_ops():
+    yield op(2, 1, 16, value=7) + op(0, 1, 16, 2) + op(5, 1, 0, 4096)
+    yield op(4, 2, 100, 9000, value=3) + op(7, 2, 100, 5000, 33, 12) + op(5, 33, 0, 8000)
+    yield b"".join(op(8, place, value=device) + op(4, 2 + place * 10, 0, 9000, value=7) +
+                   op(5, place * 10, 0, 12000) + op(0, 5, 4, 6, value=0x1234)
+                   for place in range(5) for device in (0, 1))
+    yield b"".join(op(11, 1, 0, 2, value=prot) + op(4, 8, 0, 0x3FFF, value=3 + prot * 4) +
+                   op(5, 8, 0, 0x3FFF) for prot in range(4))
+    yield op(15, 1, 8, 64, value=1) + op(2, 1, 8, value=5) + op(15, 1, value=6) + op(2, 1, 8) + \
+        op(15, 1, value=4) + op(15, 3, 0, 2, value=0) + op(2, 4, 8, value=5) + op(0, 4, 8, 2)
+    yield op(12, 3, 5, value=3) + op(12) + op(12, 9, 5, value=2) + op(12) + op(13, value=4) + op(6, 3, 9, 8000, value=9)
+    yield op(14, value=3) + op(8, 2, value=1) + op(2, 24, 0, value=9) + op(14, value=2) + op(14, value=1) + \
+        op(2, 0, 0, value=5, machine=1) + op(6, 0, 0, 0x2FFF, value=0, machine=1) + op(13, value=0, machine=1)
+
+
+TARGETS = {"elf": elf_seeds, "fw-cfg": fw_cfg, "ide": ide, "linux": linux, "memory": memory_ops,
+           "pci": pci}
 
 
 def main():
