@@ -146,11 +146,12 @@ void pgm_tracking_free(Pgm *pgm)
         return;
     }
     pgm_snapshots_free_all(pgm);
+    /* The tables of sets stay with their ranges when the last client goes. */
+    for (unsigned r = 0; r < pgm->ranges->len; r++) {
+        pgm_dirty_sets_free(g_ptr_array_index(pgm->ranges, r));
+    }
     for (unsigned c = 0; c < PGM_DIRTY_MAX_CLIENTS; c++) {
         if (tracking->clients[c]) {
-            for (unsigned r = 0; r < pgm->ranges->len; r++) {
-                pgm_dirty_sets_free(g_ptr_array_index(pgm->ranges, r));
-            }
             tracking->clients[c]->pgm = NULL;
         }
     }
