@@ -737,7 +737,6 @@ END_TEST
 START_TEST(a_check_changes_nothing)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(8);
-    g_autoptr(GError) error = NULL;
 
     scramble(&a, rand, 300);
     save(&a);
