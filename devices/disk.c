@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A raw image and, unless it is opened for writing, an overlay of what the guest wrote. The overlay
- * is a set of clusters of 8 sectors, each with a bit a sector that says whether the overlay or the
- * image has it; it cannot outgrow the disk.
+ * A raw image and, unless it is opened for writing, an overlay of what the guest wrote
+ * (devices/disk-overlay.h).
  *
  * Invariant: a writable disk has no overlay.
  *
@@ -10,6 +9,7 @@
  */
 #include "devices/disk.h"
 
+#include "devices/disk-overlay.h"
 #include "emu/error.h"
 #include "memsys/os.h"
 
@@ -18,22 +18,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CLUSTER_SECTORS 8
 #define MAX_SECTORS (UINT64_C(1) << 48) /* what LBA48 can name */
-
-typedef struct Cluster {
-    uint64_t number; /* first member: the key of the set */
-    uint8_t present; /* bit a sector */
-    uint8_t data[CLUSTER_SECTORS * DEV_SECTOR_SIZE];
-} Cluster;
-
-G_STATIC_ASSERT(offsetof(Cluster, number) == 0);
 
 struct DevDisk {
     int fd;
+    char *path;
     uint64_t n_sectors;
     uint64_t file_len;   /* bytes; the last sector may be partial */
-    GHashTable *overlay; /* set of Cluster; NULL: writable */
+    DevOverlay *overlay; /* NULL: writable */
 };
 
 static bool check_file(int fd, const char *path, uint64_t *ret_len, GError **error)
@@ -87,14 +79,21 @@ DevDisk *dev_disk_open(const char *path, bool writable, GError **error)
         return NULL;
     }
 
+    DevOverlay *overlay = writable ? NULL : dev_overlay_new();
+
+    if (!writable && overlay == NULL) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
+                    "disk image %s: no memory for what the guest will write", path);
+        mem_os()->close(fd);
+        return NULL;
+    }
     DevDisk *disk = g_new0(DevDisk, 1);
 
     disk->fd = fd;
+    disk->path = g_strdup(path);
     disk->file_len = len;
     disk->n_sectors = (len + DEV_SECTOR_SIZE - 1) / DEV_SECTOR_SIZE;
-    if (!writable) {
-        disk->overlay = g_hash_table_new_full(g_int64_hash, g_int64_equal, mem_os()->free, NULL);
-    }
+    disk->overlay = overlay;
     return disk;
 }
 
@@ -103,8 +102,9 @@ void dev_disk_free(DevDisk *disk)
     if (disk == NULL) {
         return;
     }
-    g_clear_pointer(&disk->overlay, g_hash_table_unref);
+    dev_overlay_free(disk->overlay);
     mem_os()->close(disk->fd);
+    g_free(disk->path);
     g_free(disk);
 }
 
@@ -164,15 +164,11 @@ bool dev_disk_read(DevDisk *disk, uint64_t lba, uint8_t *ret_sector)
     if (lba >= disk->n_sectors) {
         return false;
     }
-    if (disk->overlay != NULL) {
-        uint64_t number = lba / CLUSTER_SECTORS;
-        unsigned index = (unsigned)(lba % CLUSTER_SECTORS);
-        const Cluster *cluster = g_hash_table_lookup(disk->overlay, &number);
+    const uint8_t *sector = disk->overlay != NULL ? dev_overlay_lookup(disk->overlay, lba) : NULL;
 
-        if (cluster != NULL && (cluster->present >> index & 1) != 0) {
-            memcpy(ret_sector, cluster->data + index * DEV_SECTOR_SIZE, DEV_SECTOR_SIZE);
-            return true;
-        }
+    if (sector != NULL) {
+        memcpy(ret_sector, sector, DEV_SECTOR_SIZE);
+        return true;
     }
     return read_file(disk, lba, ret_sector);
 }
@@ -182,29 +178,190 @@ bool dev_disk_write(DevDisk *disk, uint64_t lba, const uint8_t *sector)
     if (lba >= disk->n_sectors) {
         return false;
     }
-    if (disk->overlay == NULL) {
-        return write_file(disk, lba, sector);
-    }
-
-    uint64_t number = lba / CLUSTER_SECTORS;
-    unsigned index = (unsigned)(lba % CLUSTER_SECTORS);
-    Cluster *cluster = g_hash_table_lookup(disk->overlay, &number);
-
-    if (cluster == NULL) {
-        cluster = mem_os()->try_alloc0(sizeof(Cluster));
-        if (cluster == NULL) {
-            return false;
-        }
-        cluster->number = number;
-        cluster->present = 0;
-        g_hash_table_add(disk->overlay, cluster);
-    }
-    memcpy(cluster->data + index * DEV_SECTOR_SIZE, sector, DEV_SECTOR_SIZE);
-    cluster->present |= (uint8_t)(1u << index);
-    return true;
+    return disk->overlay != NULL ? dev_overlay_write(disk->overlay, lba, sector)
+                                 : write_file(disk, lba, sector);
 }
 
 bool dev_disk_flush(DevDisk *disk)
 {
     return disk->overlay != NULL || mem_os()->fsync(disk->fd) == 0;
+}
+
+/* ---- state: see emu/state-units.h */
+
+#define IDENTITY_LEN 32
+#define IDENTITY_BYTES (UINT64_C(1) << 20) /* at both ends of the image */
+
+/*
+ * What tells images apart: SHA-256 of the first and the last MiB. All of an image would take
+ * seconds a GiB; boot sectors, partition tables and file systems' heads lie there.
+ */
+static void identify(const DevDisk *disk, uint8_t *ret_identity)
+{
+    const uint64_t n = MIN(IDENTITY_BYTES / DEV_SECTOR_SIZE, disk->n_sectors);
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    gsize len = IDENTITY_LEN;
+
+    for (uint64_t i = 0; i < 2 * n; i++) {
+        uint8_t sector[DEV_SECTOR_SIZE] = { 0 };
+        uint64_t lba = i < n ? i : disk->n_sectors - 2 * n + i;
+
+        if (!read_file(disk, lba, sector)) {
+            memset(sector, 0xee,
+                   sizeof(sector)); /* an image that cannot be read is like no other */
+        }
+        g_checksum_update(sum, sector, sizeof(sector));
+    }
+    g_checksum_get_digest(sum, ret_identity, &len);
+    g_checksum_free(sum);
+}
+
+void *dev_disk_take(void *user, GError **error)
+{
+    DevDisk *disk = user;
+    DevLayer *layer = disk->overlay == NULL ? NULL : dev_overlay_freeze(disk->overlay);
+
+    if (layer == NULL) {
+        g_set_error(error, EMU_ERROR, EMU_ERROR_UNSUPPORTED,
+                    disk->overlay == NULL
+                        ? "disk image %s: is open for writing; what went to the file cannot be "
+                          "taken back, so there are no snapshots"
+                        : "disk image %s: no memory for a snapshot",
+                    disk->path);
+    }
+    return layer;
+}
+
+void dev_disk_restore(void *user, void *taken)
+{
+    DevDisk *disk = user;
+
+    if (disk->overlay != NULL) {
+        dev_overlay_go_to(disk->overlay, taken);
+    }
+}
+
+void dev_disk_drop(void *user, void *taken)
+{
+    DevDisk *disk = user;
+
+    dev_layer_unref(taken);
+    if (disk->overlay != NULL) {
+        dev_overlay_merge(disk->overlay);
+    }
+}
+
+static void put_cluster(uint64_t number, const uint8_t *const *sectors, void *user)
+{
+    MemStateWriter *writer = user;
+    uint8_t present = 0;
+
+    for (unsigned i = 0; i < DEV_CLUSTER_SECTORS; i++) {
+        present |= (uint8_t)((sectors[i] != NULL) << i);
+    }
+    mem_state_put_u64(writer, number);
+    mem_state_put_u8(writer, present);
+    for (unsigned i = 0; i < DEV_CLUSTER_SECTORS; i++) {
+        if (sectors[i] != NULL) {
+            mem_state_put(writer, sectors[i], DEV_SECTOR_SIZE);
+        }
+    }
+}
+
+/* name string | sectors u64 | identity | clusters u64 | each: number u64, present u8, sectors */
+void dev_disk_put(void *user, MemStateWriter *writer)
+{
+    DevDisk *disk = user;
+    uint8_t identity[IDENTITY_LEN];
+
+    identify(disk, identity);
+    mem_state_put_string(writer, disk->path);
+    mem_state_put_u64(writer, disk->n_sectors);
+    mem_state_put(writer, identity, sizeof(identity));
+    if (disk->overlay == NULL) {
+        mem_state_put_u64(writer, 0);
+        return;
+    }
+    mem_state_put_u64(writer, dev_overlay_each(disk->overlay, NULL, NULL));
+    dev_overlay_each(disk->overlay, put_cluster, writer);
+}
+
+static bool check_image(const DevDisk *disk, MemStateReader *reader, GError **error)
+{
+    g_autofree char *name = mem_state_get_string(reader, 65536, error);
+    uint8_t want[IDENTITY_LEN], have[IDENTITY_LEN];
+    uint64_t n_sectors;
+
+    if (name == NULL || !mem_state_get_u64(reader, &n_sectors, error) ||
+        !mem_state_get(reader, want, sizeof(want), error)) {
+        return false;
+    }
+    if (n_sectors != disk->n_sectors) {
+        return mem_state_bad(reader, error,
+                             "it needs disk image %s of %" G_GUINT64_FORMAT
+                             " sectors; here is %s of %" G_GUINT64_FORMAT,
+                             name, n_sectors, disk->path, disk->n_sectors);
+    }
+    identify(disk, have);
+    return memcmp(want, have, sizeof(want)) == 0 ||
+           mem_state_bad(reader, error,
+                         "it needs disk image %s as it was; %s has another first or last MiB", name,
+                         disk->path);
+}
+
+static bool get_cluster(const DevDisk *disk, MemStateReader *reader, DevLayer *layer,
+                        GError **error)
+{
+    uint8_t sector[DEV_SECTOR_SIZE];
+    uint64_t number;
+    uint8_t present;
+
+    if (!mem_state_get_u64(reader, &number, error) || !mem_state_get_u8(reader, &present, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < DEV_CLUSTER_SECTORS; i++) {
+        uint64_t lba = number * DEV_CLUSTER_SECTORS + i;
+
+        if ((present >> i & 1) == 0) {
+            continue;
+        }
+        if (number >= MAX_SECTORS || lba >= disk->n_sectors) {
+            return mem_state_bad(reader, error, "a sector lies behind the end of the disk");
+        }
+        if (!mem_state_get(reader, sector, sizeof(sector), error)) {
+            return false;
+        }
+        if (!dev_layer_write(layer, lba, sector)) {
+            return mem_state_bad(reader, error, "no memory for what the guest wrote to %s",
+                                 disk->path);
+        }
+    }
+    return true;
+}
+
+void *dev_disk_get(void *user, MemStateReader *reader, uint32_t version, GError **error)
+{
+    DevDisk *disk = user;
+    uint64_t n;
+
+    (void)version;
+    if (!check_image(disk, reader, error) || !mem_state_get_u64(reader, &n, error)) {
+        return NULL;
+    }
+    if (n > 0 && disk->overlay == NULL) {
+        mem_state_bad(reader, error, "the guest wrote to an overlay, but %s is open for writing",
+                      disk->path);
+        return NULL;
+    }
+    DevLayer *layer = dev_layer_new();
+    bool ok = layer != NULL || mem_state_bad(reader, error, "no memory for %s", disk->path);
+
+    for (uint64_t i = 0; i < n && ok; i++) {
+        ok = get_cluster(disk, reader, layer, error);
+    }
+    if (!ok) {
+        dev_layer_unref(layer);
+        return NULL;
+    }
+    return layer;
 }

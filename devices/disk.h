@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "memsys/state_file.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,5 +35,13 @@ uint64_t dev_disk_sectors(const DevDisk *disk);
 bool dev_disk_read(DevDisk *disk, uint64_t lba, uint8_t *ret_sector);
 bool dev_disk_write(DevDisk *disk, uint64_t lba, const uint8_t *sector);
 bool dev_disk_flush(DevDisk *disk);
+
+/* Of an EmuStateUnit: what the guest wrote. A disk open for writing has no snapshots; in a file it
+ * is only identified. */
+void *dev_disk_take(void *user, GError **error);
+void dev_disk_restore(void *user, void *taken);
+void dev_disk_drop(void *user, void *taken);
+void dev_disk_put(void *user, MemStateWriter *writer);
+void *dev_disk_get(void *user, MemStateReader *reader, uint32_t version, GError **error);
 
 #pragma GCC visibility pop

@@ -436,6 +436,15 @@ static void add_states(DevPc *pc)
         { .name = "fw-cfg", .version = 1, .parts = dev_fw_cfg_parts },
         { .name = "ide", .version = 1, .parts = dev_ide_parts, .check = dev_ide_check },
     };
+#define DISK_UNIT(number)                                                          \
+    {                                                                              \
+        .name = "disk", .instance = (number), .version = 1, .take = dev_disk_take, \
+        .restore = dev_disk_restore, .drop = dev_disk_drop, .put = dev_disk_put,   \
+        .get = dev_disk_get                                                        \
+    }
+    static const EmuStateUnit disks[DEV_PC_MAX_DRIVES] = { DISK_UNIT(0), DISK_UNIT(1), DISK_UNIT(2),
+                                                           DISK_UNIT(3) };
+#undef DISK_UNIT
     void *const chips[] = {
         pc->pci,    pc->bridge,  pc->isa,     pc->ide_function, pc->pm,
         pc->pic,    pc->pit,     pc->rtc,     pc->dma,          pc->kbc,
@@ -445,6 +454,11 @@ static void add_states(DevPc *pc)
     G_STATIC_ASSERT(G_N_ELEMENTS(units) == G_N_ELEMENTS(chips));
     for (unsigned i = 0; i < G_N_ELEMENTS(units); i++) {
         emu_machine_add_state(pc->machine, &units[i], chips[i]);
+    }
+    for (unsigned i = 0; i < DEV_PC_MAX_DRIVES; i++) {
+        if (pc->drives[i] != NULL) {
+            emu_machine_add_state(pc->machine, &disks[i], pc->drives[i]);
+        }
     }
 }
 
