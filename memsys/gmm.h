@@ -352,6 +352,9 @@ GmmPriority gmm_vm_priority(GmmVm *vm);
  * Pages are wanted: the embedder may give some of this machine's back (pgm_balloon_inflate(), on
  * the machine's thread or by pgm_external_call()) or free others. Called without locks, on the
  * thread of whichever machine needs pages.
+ * It must not end the machine. What it allocates itself asks nobody, and a machine that is asking
+ * is not asked by others meanwhile (only by itself), so waiting for this machine's thread in here
+ * is safe.
  *
  * Returns: pages given back
  */
@@ -359,7 +362,9 @@ typedef uint64_t (*GmmBalloonFunc)(GmmVm *vm, uint64_t n_wanted, void *user);
 
 /* When the global limit or the host refuses pages, machines are asked, lowest priority first (the
  * one that needs them too, as the last of its priority), until enough were given; then the
- * allocation is tried once more. NULL: never asked. */
+ * allocation is tried once more. NULL: never asked; a call that runs already may go on until
+ * gmm_vm_free(), which waits for it. gmm_vm_alloc_placed() asks at the global limit only: without a
+ * whole chunk its caller takes a page from anywhere. */
 void gmm_vm_set_balloon_func(GmmVm *vm, GmmBalloonFunc func, void *user);
 
 /**
