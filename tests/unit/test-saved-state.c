@@ -5,6 +5,7 @@
  * nothing; a save beside a running guest ends with the memory of its end.
  */
 #include "memsys/balloon.h"
+#include "memsys/map.h"
 #include "memsys/saved-internal.h"
 #include "memsys/snapshot.h"
 #include "tests/state-reseal.h"
@@ -945,6 +946,44 @@ START_TEST(a_live_save_given_up_or_with_other_ranges_leaves_the_old_file)
 }
 END_TEST
 
+START_TEST(pages_locked_for_writing_are_saved_last_and_loaded_in_place)
+{
+    g_autoptr(MemStateWriter) writer = mem_state_writer_new(path, 1, NULL);
+    PgmLiveProgress progress = { 0 };
+    PgmMapping early, late, there;
+
+    ck_assert_int_eq(pgm_map_page(a.pgm, 0x5000, &early), MEM_OK);
+    ck_assert_int_eq(pgm_write_u32(a.pgm, 0x6000, 6), MEM_OK);
+    PgmLiveSave *live = pgm_live_save_new(a.pgm, writer, NULL);
+
+    pgm_live_save_step(live, 1000, &progress);
+    ck_assert_int_eq(pgm_map_page(a.pgm, 0x6000, &late), MEM_OK);
+    early.host[7] = 1;
+    for (unsigned i = 0; i < 3; i++) {
+        pgm_live_save_step(live, 1000, &progress);
+        early.host[0] = late.host[0] = (uint8_t)(i + 10); /* nobody sees it */
+    }
+    pgm_unmap_page(a.pgm, &late);
+    pgm_live_save_step(live, 1000, &progress);
+    early.host[1] = 77;
+    pgm_live_save_finish(live);
+    pgm_live_save_free(live);
+    ck_assert(mem_state_writer_commit(writer, NULL));
+    ck_assert_int_eq(pgm_map_page(b.pgm, 0x7000, &there), MEM_OK);
+    there.host[0] = 9;
+    load(&b);
+    ck_assert_uint_eq(there.host[0], 0); /* the same host page, with the bytes of the state */
+    there.host[0] = 3;
+    ck_assert_uint_eq(pgm_read_u8(b.pgm, 0x7000), 3);
+    there.host[0] = 0;
+    pgm_unmap_page(b.pgm, &there);
+    ck_assert_uint_eq(compare(&a, &b), 0);
+    ck_assert_uint_eq(pgm_read_u8(b.pgm, 0x5001), 77);
+    ck_assert_uint_eq(pgm_read_u8(b.pgm, 0x6000), 12);
+    pgm_unmap_page(a.pgm, &early);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("saved-state");
@@ -968,6 +1007,7 @@ int main(void)
     tcase_add_test(tc, failures_of_the_host_while_saving_and_loading_are_told);
     tcase_add_loop_test(tc, a_live_save_is_the_memory_of_its_end, 0, 12);
     tcase_add_test(tc, a_quiet_guest_converges_and_a_busy_one_is_given_up_on);
+    tcase_add_test(tc, pages_locked_for_writing_are_saved_last_and_loaded_in_place);
     tcase_add_test(tc, a_live_save_given_up_or_with_other_ranges_leaves_the_old_file);
     suite_add_tcase(suite, tc);
 
