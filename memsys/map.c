@@ -52,15 +52,8 @@ static void count_lock(PgmRange *range, uint64_t index, PgmRecord which, bool wr
     if (*count == PGM_LOCKS_FOR_GOOD) {
         return;
     }
-    g_assert(by > 0 || (*count > 0 && range->n_locks > 0));
-    if (by < 0) {
-        (*count)--;
-        range->n_locks--;
-    } else if (++*count == PGM_LOCKS_FOR_GOOD) {
-        range->n_locks -= PGM_LOCKS_FOR_GOOD - 1;
-    } else {
-        range->n_locks++;
-    }
+    g_assert(by > 0 || *count > 0);
+    *count += by > 0 ? 1u : -1u;
     pgm_page_set_locks(range, index, which, locks[0], locks[1]);
 }
 

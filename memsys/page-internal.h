@@ -94,6 +94,16 @@ static inline unsigned pgm_page_write_locks(PgmPage page)
     return (unsigned)(page >> PGM_PAGE_WRITE_LOCKS_SHIFT) & PGM_PAGE_MAX_LOCKS;
 }
 
+/* Locks of both kinds but those that are for good. */
+static inline unsigned pgm_page_locks_to_undo(PgmPage page)
+{
+    unsigned n_read = pgm_page_read_locks(page);
+    unsigned n_write = pgm_page_write_locks(page);
+
+    return (n_read == PGM_PAGE_MAX_LOCKS ? 0 : n_read) +
+           (n_write == PGM_PAGE_MAX_LOCKS ? 0 : n_write);
+}
+
 static inline PgmPage pgm_page_with_locks(PgmPage page, unsigned read_locks, unsigned write_locks)
 {
     return (page & ~PGM_PAGE_LOCKS_MASK) | (uint64_t)read_locks << PGM_PAGE_READ_LOCKS_SHIFT |

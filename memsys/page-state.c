@@ -282,7 +282,9 @@ void pgm_page_set_locks(PgmRange *range, uint64_t index, PgmRecord which, unsign
 
     pgm_lock(range->pgm);
     pgm_pages_count(range->pgm, *page, 1, -1);
+    range->n_locks -= pgm_page_locks_to_undo(*page);
     *page = pgm_page_with_locks(*page, read_locks, write_locks);
+    range->n_locks += pgm_page_locks_to_undo(*page);
     pgm_pages_count(range->pgm, *page, 1, +1);
     if (which == PGM_RECORD_FRONT) {
         touch(range, index);

@@ -3,7 +3,6 @@
  * The checker's part about locks: what may be locked, and that each range knows how many of its
  * locks are still to be undone. Also that untouched records are really zero.
  */
-#include "memsys/map.h"
 #include "memsys/pgm-internal.h"
 
 #include <inttypes.h>
@@ -16,11 +15,6 @@ typedef struct Locks {
     uint64_t n_locks; /* of the range so far, but those for good */
 } Locks;
 
-static uint64_t undone_later(unsigned n)
-{
-    return n == PGM_LOCKS_FOR_GOOD ? 0 : n;
-}
-
 static void check_page(Locks *locks, const PgmRange *range, uint64_t index, PgmPage page)
 {
     PgmPageState state = pgm_page_state(page);
@@ -28,10 +22,10 @@ static void check_page(Locks *locks, const PgmRange *range, uint64_t index, PgmP
     if (!pgm_page_locked(page)) {
         return;
     }
-    locks->n_locks += undone_later(pgm_page_read_locks(page));
-    locks->n_locks += undone_later(pgm_page_write_locks(page));
+    locks->n_locks += pgm_page_locks_to_undo(page);
+    /* A reader of the zero page keeps it when a snapshot makes the page BALLOONED again. */
     if ((pgm_page_write_locks(page) != 0 && state != PGM_PAGE_ALLOCATED) ||
-        state == PGM_PAGE_SHARED || state == PGM_PAGE_BALLOONED || range->kind == PGM_RANGE_MMIO) {
+        state == PGM_PAGE_SHARED || range->kind == PGM_RANGE_MMIO) {
         locks->n_bad++;
         g_string_append_printf(locks->report, "page %" PRIu64 " of \"%s\": %s and locked\n", index,
                                range->description, pgm_page_state_name(state));

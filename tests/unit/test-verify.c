@@ -232,16 +232,13 @@ static void flaw_handler_order(void)
 
 static void flaw_lock_lost(void)
 {
-    PgmRange *range = range_of(P);
-
-    pgm_page_set_locks(range, (P - range->start) / PAGE, PGM_RECORD_FRONT, 1, 0);
+    range_of(P)->n_locks++;
 }
 
 static void flaw_locked_zero(void)
 {
     PgmRange *range = range_of(P);
 
-    range->n_locks++;
     pgm_page_set_locks(range, (P - range->start) / PAGE + 2, PGM_RECORD_FRONT, 0, 1);
 }
 
