@@ -20,9 +20,8 @@
  *
  * All or nothing. With snapshots, bytes that a restore needs are kept aside first.
  *
- * Returns: MEM_OK; MEM_ERR_UNALIGNED, MEM_ERR_UNASSIGNED, MEM_ERR_NOT_RAM, MEM_ERR_IN_USE (locked, or a
- *   handler's),
- *   MEM_ERR_BALLOONED (already, or twice), MEM_ERR_NO_MEMORY (a snapshot's entry),
+ * Returns: MEM_OK; MEM_ERR_UNALIGNED, MEM_ERR_UNASSIGNED, MEM_ERR_NOT_RAM, MEM_ERR_IN_USE (locked,
+ * or a handler's), MEM_ERR_BALLOONED (already, or twice), MEM_ERR_NO_MEMORY (a snapshot's entry),
  * MEM_ERR_ACCOUNT_LIMIT
  */
 MemStatus pgm_balloon_inflate(Pgm *pgm, const GPhys *gpas, uint32_t n);
