@@ -107,6 +107,7 @@ static void lock_p(void)
 
     ck_assert(pgm_place_lookup(pgm, P, &place));
     pgm_page_set_locks(place.range, place.index, PGM_RECORD_FRONT, 1, 0);
+    place.range->n_locks++;
 }
 
 static void unlock_p(void)
@@ -115,6 +116,7 @@ static void unlock_p(void)
 
     ck_assert(pgm_place_lookup(pgm, P, &place));
     pgm_page_set_locks(place.range, place.index, PGM_RECORD_FRONT, 0, 0);
+    place.range->n_locks--;
 }
 
 static const struct {
