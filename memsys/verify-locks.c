@@ -23,9 +23,10 @@ static void check_page(Locks *locks, const PgmRange *range, uint64_t index, PgmP
         return;
     }
     locks->n_locks += pgm_page_locks_to_undo(page);
-    /* A reader of the zero page keeps it when a snapshot makes the page BALLOONED again. */
+    /* A reader of the zero page keeps it when a snapshot makes the page BALLOONED or SHARED again.
+     */
     if ((pgm_page_write_locks(page) != 0 && state != PGM_PAGE_ALLOCATED) ||
-        state == PGM_PAGE_SHARED || range->kind == PGM_RANGE_MMIO) {
+        (state == PGM_PAGE_SHARED && !range->pgm->tracking) || range->kind == PGM_RANGE_MMIO) {
         locks->n_bad++;
         g_string_append_printf(locks->report, "page %" PRIu64 " of \"%s\": %s and locked\n", index,
                                range->description, pgm_page_state_name(state));
