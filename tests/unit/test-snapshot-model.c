@@ -377,11 +377,11 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, snapshot_setup, snapshot_teardown);
     tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, random_trees_bring_everything_back, 0, 6);
+    tcase_add_loop_test(tcase, random_trees_bring_everything_back, 0, 12);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(reserved, setup_no_overcommit, snapshot_teardown);
     tcase_set_timeout(reserved, 60);
-    tcase_add_loop_test(reserved, likewise_with_everything_reserved, 0, 3);
+    tcase_add_loop_test(reserved, likewise_with_everything_reserved, 0, 6);
     suite_add_tcase(suite, reserved);
     return run_suite(suite);
 }
