@@ -8,19 +8,22 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers coverage 'model 1000000' firmware bench
-    valgrind)
-readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 10000000' mutation)
+    valgrind 'fuzz short')
+readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 10000000' mutation 'fuzz long')
 
 n_passed=0
 n_failed=0
 
 run_part() {
-    local part=$1 start=$SECONDS log command
+    local part=$1 start=$SECONDS log command limit=1800
+    if [ "$part" = 'fuzz long' ]; then
+        limit=18000 # an hour for each two targets
+    fi
     log=$OUT/logs/${part// /-}.log
     read -r -a command <<<"$part"
     : >"$OUT/results"
     printf '%-24s' "$part"
-    if CI_RESULTS=$OUT/results timeout --kill-after=10 1800 \
+    if CI_RESULTS=$OUT/results timeout --kill-after=10 "$limit" \
         "$ROOT/tests/ci/${command[0]}.sh" "${command[@]:1}" >"$log" 2>&1 </dev/null; then
         n_passed=$((n_passed + 1))
         printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$(sed -n 's,^summary: ,,p' "$log" | tail -n 1)"

@@ -303,6 +303,34 @@ static void run_record(FuzzInput *input)
     }
 }
 
+/* Whole records come, and most of them are about the registers that switch memory. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    size_t n = size / 8;
+    size_t at = (size_t)g_rand_int_range(rand, 0, (gint32)n + 1) * 8;
+    uint8_t record[8] = { 0 };
+
+    if (g_rand_boolean(rand) || size + 8 > max_size) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    for (unsigned i = 1; i < sizeof record; i++) {
+        record[i] = (uint8_t)g_rand_int(rand);
+    }
+    if (g_rand_boolean(rand)) {
+        record[1] = 0; /* a byte of the bridge's */
+        record[2] = (uint8_t)(g_rand_int_range(rand, 0, 8) == 0
+                                  ? REG_SMRAM
+                                  : g_rand_int_range(rand, REG_PAM, REG_PAM + 7));
+    } else {
+        record[0] = 5; /* a look at memory */
+        record[3] %= 6;
+    }
+    memmove(data + at + 8, data + at, size - at);
+    memcpy(data + at, record, sizeof record);
+    return size + 8;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (gmm == NULL) {
