@@ -50,6 +50,11 @@ static bool map_memory(UcCore *core, GError **error)
     if (err != UC_ERR_OK) {
         return engine_error(error, "map the alias of guest-physical memory", err);
     }
+    err = uc_mmio_map(core->uc, UC_CORE_VIRTUAL, UC_CORE_VIRTUAL_LEN, uc_core_watch_read, core,
+                      uc_core_watch_write, core);
+    if (err != UC_ERR_OK) {
+        return engine_error(error, "map the alias of guest-virtual memory", err);
+    }
     return true;
 }
 
@@ -371,6 +376,11 @@ UcExit uc_core_step(UcCore *core)
     core->block_len = 0;
     start(core);
     core->stepping = false;
+    if (core->exec_watched) {
+        /* The next instruction on that page is to be asked for again. */
+        core->exec_watched = false;
+        uc_core_flush_tlb(core);
+    }
     /* Nothing executed, nothing jumped: a refused step has no block left. */
     core->jumped =
         core->block_len != 0 && uc_core_linear_pc(core) != core->block_address + core->block_len;

@@ -35,10 +35,13 @@
 #include <unicorn/unicorn.h>
 
 /* The engine's "physical" addresses: the arena from 0, the catch-all alias of guest-physical space,
- * the scratch page. */
+ * its like of guest-virtual space, the scratch page. */
 #define UC_CORE_ALIAS (UINT64_C(1) << 56)
 #define UC_CORE_ALIAS_LEN MEM_GPHYS_LIMIT
 #define UC_CORE_SCRATCH (UINT64_C(1) << 58)
+/* The same of guest-virtual space, for watches by virtual address: 48 bits, sign cut off. */
+#define UC_CORE_VIRTUAL (UINT64_C(1) << 57)
+#define UC_CORE_VIRTUAL_LEN (UINT64_C(1) << 48)
 /* Guest-virtual names of host pages, for dropping their code: no guest can use this bit. */
 #define UC_CORE_PAGE_NAME (UINT64_C(1) << 62)
 
@@ -164,6 +167,8 @@ struct UcCore {
                                exact EIP */
     UcCodeChange code_changes[UC_CORE_CODE_CHANGES]; /* to be dropped at the next boundary; */
     unsigned n_code_changes; /* UC_CORE_CODE_CHANGES: not all are here, everything is dropped */
+    bool exec_watched;       /* the instruction being stepped lies on a page with an EXEC watch, */
+    GPhys exec_page;         /* at this guest-physical address */
 
     /* What the last exit found. */
     UcExit exit;
@@ -264,6 +269,8 @@ bool uc_core_add_hooks(UcCore *core, GError **error);
 bool uc_core_add_fill_hook(UcCore *core, GError **error);
 uint64_t uc_core_catch_read(uc_engine *uc, uint64_t offset, unsigned size, void *user);
 void uc_core_catch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user);
+uint64_t uc_core_watch_read(uc_engine *uc, uint64_t offset, unsigned size, void *user);
+void uc_core_watch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user);
 bool uc_core_add_breakpoint(UcCore *core, GVirt address, GError **error);
 bool uc_core_remove_breakpoint(UcCore *core, GVirt address);
 /* Other code may show at addresses that were looked at. */

@@ -13,6 +13,7 @@
 #include "emu/x86/operand.h"
 
 #include "memsys/access.h"
+#include "memsys/watch.h"
 
 #define EFER_LMA 0x400u
 
@@ -185,9 +186,54 @@ static bool is_code_page(UcCore *core, GPhys gpa)
     return pgm_page_query(core->pgm, gpa, &info) && info.executed;
 }
 
+/*
+ * Execution on a watched page goes instruction by instruction: free running is refused, a step is
+ * let through and told of when its block is announced; afterwards the TLB forgets the page.
+ */
+static bool answer_exec_watch(UcCore *core, const PgmFill *fill, GVirt va)
+{
+    if (!core->stepping) {
+        return refuse(core, UC_EXIT_STEP_AGAIN, va);
+    }
+    if (fill->kind == PGM_FILL_DIRECT &&
+        (va & MEM_PAGE_MASK) == (uc_core_linear_pc(core) & MEM_PAGE_MASK)) {
+        core->exec_watched = true;
+        core->exec_page = fill->gpa & MEM_PAGE_MASK;
+    }
+    return true;
+}
+
+/* The page is watched by virtual address: each access is to name the byte. */
+static bool answer_watch(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access,
+                         unsigned perms, uc_tlb_entry *entry)
+{
+    if (access == MEM_ACCESS_WRITE && !core->stepping && is_code_page(core, fill->gpa)) {
+        return refuse(core, UC_EXIT_STEP_AGAIN, va); /* as for caught stores below */
+    }
+    core->flush_after_catch = true;
+    entry->paddr = UC_CORE_VIRTUAL + (va & MEM_PAGE_MASK & (UC_CORE_VIRTUAL_LEN - 1));
+    entry->perms = (uc_prot)(((perms & MEM_ACCESS_READ) != 0 ? UC_PROT_READ : 0) |
+                             ((perms & MEM_ACCESS_WRITE) != 0 ? UC_PROT_WRITE : 0));
+    return true;
+}
+
 static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access, unsigned perms,
                    uc_tlb_entry *entry)
 {
+    if (access == MEM_ACCESS_EXEC) {
+        if ((fill->exec_watched || pgm_watch_covers_virtual(core->cpu, va, MEM_ACCESS_EXEC)) &&
+            !answer_exec_watch(core, fill, va)) {
+            return false;
+        }
+    }
+    if (pgm_watch_covers_virtual(core->cpu, va, MEM_ACCESS_READ | MEM_ACCESS_WRITE)) {
+        if (access != MEM_ACCESS_EXEC) {
+            return fill->kind == PGM_FILL_NO_MEMORY
+                       ? refuse(core, UC_EXIT_NO_MEMORY, va)
+                       : answer_watch(core, fill, va, access, perms, entry);
+        }
+        perms = MEM_ACCESS_EXEC; /* data on the page is asked for by itself */
+    }
     switch (fill->kind) {
     case PGM_FILL_DIRECT:
         if (fill->flush) {
@@ -296,6 +342,58 @@ void uc_core_catch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t
         core->trace_mmio(core->trace_user, true, offset, size, value);
     }
     if (pgm_bus_write(core->pgm, offset, size, value, MEM_ORIGIN_CPU) == MEM_ERR_NO_MEMORY) {
+        core->text = "a caught write found no page";
+        uc_core_attention(core, UC_ATTN_EVENT);
+    }
+    after_catch(core);
+}
+
+/* What an offset in the alias of guest-virtual space is now: the guest may have remapped it since
+ * the page was filled. */
+static GPhys walk_watched(UcCore *core, uint64_t offset, GVirt *ret_va)
+{
+    GVirt va = (offset >> 47 & 1) != 0 ? offset | ~(UC_CORE_VIRTUAL_LEN - 1) : offset;
+    X86PagingRegs regs;
+    X86Walk walk;
+
+    uc_core_paging_regs(core, &regs);
+    *ret_va = va;
+    if ((regs.cr0 >> 31) == 0) {
+        return va;
+    }
+    x86_walk(&regs, core->cpu, va, MEM_ACCESS_READ, X86_ACCESS_PEEK, &walk);
+    return walk.gpa;
+}
+
+uint64_t uc_core_watch_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    UcCore *core = user;
+    uint64_t value;
+    GVirt va;
+    GPhys gpa = walk_watched(core, offset, &va);
+
+    (void)uc;
+    core->n_caught_reads++;
+    (void)!pgm_cpu_bus_read(core->cpu, va, gpa, size, &value);
+    if (core->trace_mmio != NULL) {
+        core->trace_mmio(core->trace_user, false, gpa, size, value);
+    }
+    after_catch(core);
+    return value;
+}
+
+void uc_core_watch_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    UcCore *core = user;
+    GVirt va;
+    GPhys gpa = walk_watched(core, offset, &va);
+
+    (void)uc;
+    core->n_caught_writes++;
+    if (core->trace_mmio != NULL) {
+        core->trace_mmio(core->trace_user, true, gpa, size, value);
+    }
+    if (pgm_cpu_bus_write(core->cpu, va, gpa, size, value) == MEM_ERR_NO_MEMORY) {
         core->text = "a caught write found no page";
         uc_core_attention(core, UC_ATTN_EVENT);
     }

@@ -13,6 +13,7 @@
 
 #include "emu/ports-internal.h"
 #include "emu/x86/operand.h"
+#include "memsys/watch.h"
 
 #include <string.h>
 
@@ -166,6 +167,10 @@ static void on_stepped_block(UcCore *core, uint64_t address, uint32_t size)
         core->exit = UC_EXIT_STEPPED;
         uc_emu_stop(core->uc);
         return;
+    }
+    if (core->exec_watched && core->block_len == 0 && !core->grant) {
+        pgm_cpu_report_exec_at(core->cpu, address, core->exec_page | (address & ~MEM_PAGE_MASK),
+                               size);
     }
     core->clock->bytes -= core->block_len; /* announced again: the instruction changed itself */
     charge_block(core, address, size);
