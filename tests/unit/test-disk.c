@@ -295,6 +295,94 @@ START_TEST(an_image_that_may_not_be_opened_is_refused)
 }
 END_TEST
 
+/* Against a copy of the whole disk for each snapshot. */
+#define MODEL_SECTORS 40
+#define MODEL_SNAPSHOTS 6
+
+typedef struct ModelDisk {
+    uint8_t sectors[MODEL_SECTORS][4]; /* the first bytes of each */
+} ModelDisk;
+
+static void check_model(DevDisk *disk, const ModelDisk *model)
+{
+    for (uint64_t lba = 0; lba < MODEL_SECTORS; lba++) {
+        uint8_t sector[DEV_SECTOR_SIZE];
+
+        ck_assert(dev_disk_read(disk, lba, sector));
+        if (memcmp(sector, model->sectors[lba], 4) != 0) {
+            ck_abort_msg("sector %u differs", (unsigned)lba);
+        }
+    }
+}
+
+START_TEST(snapshots_of_overlay_restore_in_any_order)
+{
+    make_image(MODEL_SECTORS * DEV_SECTOR_SIZE);
+
+    DevDisk *disk = dev_disk_open(image, false, NULL);
+    GRand *random = g_rand_new_with_seed((guint32)_i + 1);
+    ModelDisk now, models[MODEL_SNAPSHOTS];
+    void *taken[MODEL_SNAPSHOTS] = { NULL };
+    unsigned n_restored = 0;
+
+    for (uint64_t lba = 0; lba < MODEL_SECTORS; lba++) {
+        uint8_t sector[DEV_SECTOR_SIZE];
+
+        ck_assert(dev_disk_read(disk, lba, sector));
+        memcpy(now.sectors[lba], sector, 4);
+    }
+    for (unsigned step = 0; step < 3000; step++) {
+        unsigned slot = (unsigned)g_rand_int_range(random, 0, MODEL_SNAPSHOTS);
+        unsigned what = (unsigned)g_rand_int_range(random, 0, 16);
+
+        if (what == 0 && taken[slot] == NULL) {
+            taken[slot] = dev_disk_take(disk, NULL);
+            ck_assert_ptr_nonnull(taken[slot]);
+            models[slot] = now;
+        } else if (what == 1 && taken[slot] != NULL) {
+            dev_disk_restore(disk, taken[slot]);
+            now = models[slot];
+            n_restored++;
+        } else if (what == 2 && taken[slot] != NULL) {
+            dev_disk_drop(disk, taken[slot]);
+            taken[slot] = NULL;
+        } else if (what > 2) {
+            uint8_t sector[DEV_SECTOR_SIZE];
+            unsigned lba = (unsigned)g_rand_int_range(random, 0, MODEL_SECTORS);
+
+            memset(sector, (int)(step & 0xff), sizeof(sector));
+            memcpy(sector, &step, sizeof(step));
+            ck_assert(dev_disk_write(disk, lba, sector));
+            memcpy(now.sectors[lba], sector, 4);
+        }
+        check_model(disk, &now);
+    }
+    ck_assert_uint_gt(n_restored, 20);
+    for (unsigned i = 0; i < MODEL_SNAPSHOTS; i++) {
+        if (taken[i] != NULL) {
+            dev_disk_drop(disk, taken[i]);
+        }
+    }
+    g_rand_free(random);
+    dev_disk_free(disk);
+}
+END_TEST
+
+START_TEST(writable_disk_has_no_snapshots)
+{
+    GError *error = NULL;
+
+    make_image(4096);
+
+    DevDisk *disk = dev_disk_open(image, true, NULL);
+
+    ck_assert_ptr_null(dev_disk_take(disk, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, image));
+    g_error_free(error);
+    dev_disk_free(disk);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("disk");
@@ -313,6 +401,8 @@ int main(void)
     tcase_add_test(tc, a_file_of_any_size_opens_at_once);
     tcase_add_test(tc, what_is_no_image_is_refused_by_name);
     tcase_add_test(tc, an_image_that_may_not_be_opened_is_refused);
+    tcase_add_loop_test(tc, snapshots_of_overlay_restore_in_any_order, 0, 4);
+    tcase_add_test(tc, writable_disk_has_no_snapshots);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
