@@ -153,38 +153,52 @@ static void run_record(DevIde *ide, EmuPorts *ports, FuzzInput *input)
     }
 }
 
-/* Half of the time a whole command with values that go together, and its transfer, at any place. */
+/* A command with values that go together, and its transfer. */
+static size_t make_command(GRand *rand, uint8_t *ret_record, uint8_t code, uint8_t channel)
+{
+    const uint8_t record[] = {
+        channel,
+        0,
+        (uint8_t)(1u << g_rand_int_range(rand, 0, 9)),
+        (uint8_t)g_rand_int_range(rand, 0, SECTORS + 2),
+        0,
+        0,
+        0xE0,
+        code,
+        (uint8_t)(channel | 2 | (g_rand_boolean(rand) ? 0x20 : 0)),
+        (uint8_t)g_rand_int(rand),
+        (uint8_t)g_rand_int(rand),
+    };
+
+    memcpy(ret_record, record, sizeof record);
+    return sizeof record;
+}
+
+/* Half of the time one or two whole commands at any place; two are a block size and its use. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     static const uint8_t codes[] = { 0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0x40, 0x42,
                                      0x91, 0xC4, 0xC5, 0xC6, 0xE5, 0xEC, 0xEF };
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
     uint8_t channel = g_rand_boolean(rand) ? 0x80 : 0;
-    uint8_t count = (uint8_t)(1u << g_rand_int_range(rand, 0, 9));
-    const uint8_t record[] = {
-        channel,
-        0,
-        count,
-        (uint8_t)g_rand_int_range(rand, 0, SECTORS + 2),
-        0,
-        0,
-        0xE0,
-        codes[g_rand_int_range(rand, 0, G_N_ELEMENTS(codes))],
-        (uint8_t)(channel | 2 | (g_rand_boolean(rand) ? 0x20 : 0)),
-        (uint8_t)g_rand_int(rand),
-        (uint8_t)g_rand_int(rand),
-    };
+    uint8_t records[32];
+    size_t len;
     size_t at = (size_t)g_rand_int_range(rand, 0, (gint32)size + 1);
 
-    if (g_rand_boolean(rand) || size + sizeof record > max_size) {
+    if (g_rand_boolean(rand)) {
+        len = make_command(rand, records, 0xC6, channel);
+        len += make_command(rand, records + len, g_rand_boolean(rand) ? 0xC4 : 0xC5, channel);
+    } else {
+        len = make_command(rand, records, codes[g_rand_int_range(rand, 0, G_N_ELEMENTS(codes))],
+                           channel);
+    }
+    if (g_rand_boolean(rand) || size + len > max_size) {
         return LLVMFuzzerMutate(data, size, max_size);
     }
-    if (g_rand_boolean(rand)) {
-        at = size;
-    }
-    memmove(data + at + sizeof record, data + at, size - at);
-    memcpy(data + at, record, sizeof record);
-    return size + sizeof record;
+    at = g_rand_boolean(rand) ? size : at;
+    memmove(data + at + len, data + at, size - at);
+    memcpy(data + at, records, len);
+    return size + len;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

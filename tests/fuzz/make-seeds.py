@@ -230,7 +230,7 @@ def memory_ops():
     yield b"".join(op(8, place, value=device) + op(4, 2 + place * 10, 0, 9000, value=7) +
                    op(5, place * 10, 0, 12000) + op(0, 5, 4, 6, value=0x1234)
                    for place in range(5) for device in (0, 1))
-    yield b"".join(op(11, 1, 0, 2, value=prot) + op(4, 8, 0, 0x3FFF, value=3 + prot * 4) +
+    yield b"".join(op(11, 1, 0, 1, value=prot) + op(4, 8, 0, 0x3FFF, value=3 + prot * 4) +
                    op(5, 8, 0, 0x3FFF) for prot in range(4))
     yield op(15, 1, 8, 64, value=1) + op(2, 1, 8, value=5) + op(15, 1, value=6) + op(2, 1, 8) + \
         op(15, 1, value=4) + op(15, 3, 0, 2, value=0) + op(2, 4, 8, value=5) + op(0, 4, 8, 2)

@@ -4,8 +4,8 @@
 # run.sh short|long [MINUTES] [TARGET...]: the fuzz targets under libFuzzer, with AddressSanitizer and
 # UndefinedBehaviorSanitizer, two at a time.
 #
-#   short   each runs 20 s without a finding, then finds its planted bug (-Dplanted_bugs=true) within
-#           20 s from its seeds; two targets find it under AFL++ too
+#   short   each runs 20 s without a finding, then finds its planted bug (-Dplanted_bugs=true) from
+#           its seeds, which takes seconds; two targets find it under AFL++ too
 #   long    each runs MINUTES (default 60) without a finding and covers at least 80 % of the lines of
 #           the files it is for
 #
@@ -14,7 +14,7 @@
 # shellcheck source-path=SCRIPTDIR/../ci
 source "$(dirname -- "${BASH_SOURCE[0]}")/../ci/lib.sh"
 
-readonly SHORT_SECONDS=20 PLANTED_SECONDS=20 AFL_SECONDS=40 WANTED_PERCENT=80 AFL_TARGETS=(elf linux)
+readonly SHORT_SECONDS=20 PLANTED_SECONDS=40 AFL_SECONDS=40 WANTED_PERCENT=80 AFL_TARGETS=(elf linux)
 readonly WORK=$OUT/fuzz
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
