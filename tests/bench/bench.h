@@ -44,6 +44,8 @@ extern const BenchRow bench_access_rows[];
 extern const BenchRow bench_guest_rows[];
 extern const BenchRow bench_map_rows[];
 extern const BenchRow bench_boot_rows[];
+extern const BenchRow bench_snapshot_rows[];
+extern const BenchRow bench_content_rows[];
 
 typedef struct BenchResult {
     const BenchRow *row;

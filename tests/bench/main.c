@@ -6,6 +6,7 @@
  * arguments.
  */
 #include "bench.h"
+#include "curves.h"
 
 #include "emu/machine.h"
 
@@ -16,15 +17,14 @@
 #define ROUNDS_QUICK 1
 
 static const BenchRow *const lists[] = {
-    bench_access_rows,
-    bench_map_rows,
-    bench_guest_rows,
-    bench_boot_rows,
+    bench_access_rows,   bench_map_rows,     bench_guest_rows,
+    bench_snapshot_rows, bench_content_rows, bench_boot_rows,
 };
 
 typedef struct Options {
     gchar *only; /* a name, * and ? stand for anything */
     gchar *json;
+    gchar *curves;
     gboolean quick;
     gboolean list;
 } Options;
@@ -155,6 +155,8 @@ static bool parse(Options *options, int *argc, char ***argv, GError **error)
           "Run the rows of this name; * and ? stand for anything", "ROW" },
         { "json", 0, 0, G_OPTION_ARG_FILENAME, &options->json,
           "Write the results to a file as JSON, too", "FILE" },
+        { "curves", 0, 0, G_OPTION_ARG_FILENAME, &options->curves,
+          "Measure curves instead of rows and write them to a file as JSON", "FILE" },
         { "quick", 0, 0, G_OPTION_ARG_NONE, &options->quick,
           "Tiny sizes: shows only that every row runs", NULL },
         { "list", 0, 0, G_OPTION_ARG_NONE, &options->list,
@@ -186,6 +188,17 @@ int main(int argc, char **argv)
     if (!parse(&options, &argc, &argv, &error)) {
         fprintf(stderr, "quire-bench: %s (see --help)\n", error->message);
         return 2;
+    }
+    if (options.curves != NULL) {
+        bool ok = bench_curves(options.curves, options.quick, &error);
+
+        if (!ok) {
+            fprintf(stderr, "quire-bench: %s\n", error->message);
+        }
+        g_free(options.curves);
+        g_free(options.only);
+        g_free(options.json);
+        return ok ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     GArray *results = g_array_new(FALSE, FALSE, sizeof(BenchResult));
 

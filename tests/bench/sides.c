@@ -40,6 +40,16 @@ static bool fail(GError **error, const char *what)
     return false;
 }
 
+/* Around the device, if there is that much. */
+static bool register_ram(Pgm *pgm, uint64_t ram, GError **error)
+{
+    uint64_t low = MIN(ram, BENCH_DEVICE);
+
+    return pgm_ram_register(pgm, 0, low, "ram", error) == MEM_OK &&
+           (ram == low ||
+            pgm_ram_register(pgm, UINT64_C(1) << 32, ram - low, "high ram", error) == MEM_OK);
+}
+
 bool bench_ours_open(BenchSides *sides, uint64_t ram, GError **error)
 {
     static const PgmMmioOps ops = { .read = device_read, .write = device_write };
@@ -54,7 +64,7 @@ bool bench_ours_open(BenchSides *sides, uint64_t ram, GError **error)
     PgmMmio *mmio = pgm_mmio_new(sides->pgm, MEM_PAGE_SIZE, &ops, NULL, "bench", "device", error);
 
     if (mmio == NULL || pgm_mmio_map(mmio, BENCH_DEVICE, error) != MEM_OK ||
-        pgm_ram_register(sides->pgm, 0, ram, "ram", error) != MEM_OK) {
+        !register_ram(sides->pgm, ram, error)) {
         return false;
     }
     emu_machine_set_port_hook(sides->machine, on_port, sides->machine);
