@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * All counters of a machine under hierarchical names, as text and as JSON. What the memory system
- * counts is called as VirtualBox calls it where it has it ("/PGM/Page/cZeroPages"), so that its
- * users find it.
- *
- * Source: VirtualBox's statistics names as restated in the project's notes; /CPU, /Bus and /Run are
- * ours.
+ * All counters of a machine under hierarchical names, as text and as JSON: those of memory
+ * (memsys/info.h: /GMM, /MM, /PGM) and ours of the machine (/Bus, /CPU, /Run).
  */
 #pragma once
 
 #include "emu/machine.h"
+#include "memsys/info.h"
 
 #include <glib.h>
 
+/* For the summary; the names of memory's counters are walked when they are printed. */
 typedef struct FeCounters {
+    Pgm *memory;
     PgmStats pgm;
-    GmmStats gmm;
     EmuMachineStats emu;
     uint64_t port_reads;
     uint64_t port_writes;
@@ -24,8 +22,15 @@ typedef struct FeCounters {
 
 void fe_counters_collect(EmuMachine *machine, uint64_t wall_ns, FeCounters *ret_counters);
 
-/* One line a counter, in the order of the table. */
-void fe_counters_print(const FeCounters *counters, GString *text);
+/**
+ * fe_counters_print:
+ * @glob: (nullable): only names that match
+ *
+ * One line a counter, in order of name.
+ *
+ * Returns: how many there were
+ */
+unsigned fe_counters_print(const FeCounters *counters, const char *glob, GString *text);
 
 /**
  * fe_counters_to_json:

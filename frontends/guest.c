@@ -123,12 +123,15 @@ static EmuMachine *build(const FeRunOptions *options, const char *bios_name, GBy
 {
     size_t bios_len = 0;
     const void *bios_bytes = g_bytes_get_data(bios, &bios_len);
+    /* The same wherever a run is restored. */
+    g_autofree char *label = options->bios_label != NULL ? g_strdup(options->bios_label)
+                                                         : g_canonicalize_filename(bios_name, NULL);
     DevPcConfig board = {
         .ram_size = options->memory,
         .hole_size = options->ram_hole,
         .bios = bios_bytes,
         .bios_len = bios_len,
-        .bios_name = bios_name,
+        .bios_name = label,
         .rtc_seconds = options->rtc_seconds,
     };
     EmuMachine *machine =
@@ -224,6 +227,7 @@ FeGuest *fe_guest_new(const FeRunOptions *options, FeFiles *files, GError **erro
     if (bios_name == NULL || !note_inputs(options, bios_name, files, error)) {
         return NULL;
     }
+    guest->bios_name = bios_name;
     guest->bios = read_bios(bios_name, error);
     if (guest->bios == NULL) {
         return NULL;

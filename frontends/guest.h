@@ -13,6 +13,7 @@ typedef struct FeGuest {
     EmuMachine *machine;
     EmuSymbols *symbols;
     GBytes *bios;
+    const char *bios_name; /* path; lives as long as the options */
 } FeGuest;
 
 /**

@@ -9,3 +9,4 @@ void fe_help_run(GString *text);
 void fe_help_version(GString *text);
 void fe_help_cpus(GString *text);
 void fe_help_machines(GString *text);
+void fe_help_info(GString *text);

@@ -5,6 +5,7 @@
 #include "help.h"
 #include "run.h"
 #include "say.h"
+#include "state.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static int refuse(const char *word)
         fe_say("unknown option %s; options of a run stand behind 'quire run', see 'quire --help'",
                word);
     } else {
-        fe_say("unknown command '%s'; there is 'quire run', see 'quire --help'", word);
+        fe_say("unknown command '%s'; there are 'quire run' and 'quire state', see 'quire --help'",
+               word);
     }
     return FE_STATUS_USAGE;
 }
@@ -57,11 +59,17 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "run") == 0) {
         return fe_run(argv + 2);
     }
+    if (strcmp(argv[1], "state") == 0) {
+        return fe_state(argv + 2);
+    }
     if (!is_one_of(argv[1], help) && !is_one_of(argv[1], version)) {
         return refuse(argv[1]);
     }
     if (argc == 3 && is_one_of(argv[1], help) && strcmp(argv[2], "run") == 0) {
         return print(fe_help_run);
+    }
+    if (argc == 3 && is_one_of(argv[1], help) && strcmp(argv[2], "state") == 0) {
+        return print(fe_state_print_help);
     }
     if (argc > 2) {
         fe_say("'quire %s' takes nothing behind it: leave '%s' away", argv[1], argv[2]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watching a machine for the moments of --until. Console sinks, a port hook and breakpoints, all of
- * them public functions of emu/, note what they saw and ask for a stop; the run loop then finds it
- * here.
+ * Watching a machine for the moments of --until and --save-at. Console sinks, a port hook and
+ * breakpoints, all of them public functions of emu/, note what they saw and ask for a stop; the run
+ * loop then finds it here.
  *
  * Thread: the machine's.
  */
@@ -20,21 +20,51 @@ typedef struct TextWatch {
     FeTextMatch *match;
 } TextWatch;
 
-/* Invariant: seen changes once, from NULL; where belongs to it. */
+/* Invariants: seen changes once, from NULL; where belongs to it. save_at is NULL from when its save
+ * was taken. */
 struct FeMomentWatch {
     EmuMachine *machine;
-    const GPtrArray *moments;
+    const GPtrArray *until;
+    FeMoment *save_at;
+    bool save_seen;
     GPtrArray *texts; /* of TextWatch: their addresses are given to consoles */
     const FeMoment *seen;
     const char *where; /* console a text was seen on */
 };
 
-static void see(FeMomentWatch *watch, const FeMoment *moment, const char *where)
+/* All that are watched for: those of --until, then that of --save-at; NULL past the end. */
+static FeMoment *moment_at(const FeMomentWatch *watch, unsigned index)
 {
-    if (watch->seen == NULL) {
+    if (index < watch->until->len) {
+        return g_ptr_array_index(watch->until, index);
+    }
+    return index == watch->until->len ? watch->save_at : NULL;
+}
+
+/* Whether it still matters that @moment comes. */
+static bool is_awaited(const FeMomentWatch *watch, const FeMoment *moment)
+{
+    for (unsigned i = 0; i < watch->until->len; i++) {
+        if (g_ptr_array_index(watch->until, i) == moment) {
+            return watch->seen == NULL;
+        }
+    }
+    return moment == watch->save_at && !watch->save_seen;
+}
+
+static void note(FeMomentWatch *watch, const FeMoment *moment, const char *where)
+{
+    if (moment == watch->save_at) {
+        watch->save_seen = true;
+    } else if (watch->seen == NULL) {
         watch->seen = moment;
         watch->where = where;
     }
+}
+
+static void see(FeMomentWatch *watch, const FeMoment *moment, const char *where)
+{
+    note(watch, moment, where);
     emu_machine_stop_soon(watch->machine);
 }
 
@@ -42,7 +72,7 @@ static void text_sink(void *user, const uint8_t *bytes, size_t len)
 {
     TextWatch *text = user;
 
-    if (text->watch->seen == NULL && fe_text_match_feed(text->match, bytes, len)) {
+    if (is_awaited(text->watch, text->moment) && fe_text_match_feed(text->match, bytes, len)) {
         see(text->watch, text->moment, emu_console_name(text->console));
     }
 }
@@ -82,11 +112,10 @@ static bool port_matches(const FeMoment *moment, uint16_t port, unsigned size, u
 static void port_hook(void *user, bool write, uint16_t port, unsigned size, uint32_t value)
 {
     FeMomentWatch *watch = user;
+    const FeMoment *moment = NULL;
 
-    for (unsigned i = 0; write && i < watch->moments->len; i++) {
-        const FeMoment *moment = g_ptr_array_index(watch->moments, i);
-
-        if (port_matches(moment, port, size, value)) {
+    for (unsigned i = 0; write && (moment = moment_at(watch, i)) != NULL; i++) {
+        if (is_awaited(watch, moment) && port_matches(moment, port, size, value)) {
             see(watch, moment, NULL);
         }
     }
@@ -129,16 +158,19 @@ static bool arm(FeMomentWatch *watch, FeMoment *moment, const EmuSymbols *symbol
     return true;
 }
 
-FeMomentWatch *fe_moment_watch_new(EmuMachine *machine, const GPtrArray *moments,
+FeMomentWatch *fe_moment_watch_new(EmuMachine *machine, const GPtrArray *until, FeMoment *save_at,
                                    const EmuSymbols *symbols, GError **error)
 {
     FeMomentWatch *watch = g_new0(FeMomentWatch, 1);
+    FeMoment *moment = NULL;
 
     watch->machine = machine;
-    watch->moments = moments;
+    watch->until = until;
+    watch->save_at = save_at;
     watch->texts = g_ptr_array_new_with_free_func(text_watch_free);
-    for (unsigned i = 0; i < moments->len; i++) {
-        if (!arm(watch, g_ptr_array_index(moments, i), symbols, error)) {
+    for (unsigned i = 0; (moment = moment_at(watch, i)) != NULL; i++) {
+        if (!arm(watch, moment, symbols, error)) {
+            g_prefix_error(error, moment == save_at ? "--save-at " : "--until ");
             /* Sinks that are armed already point here, but nothing runs a machine whose set-up
              * failed. */
             fe_moment_watch_free(watch);
@@ -159,10 +191,9 @@ void fe_moment_watch_free(FeMomentWatch *watch)
 uint64_t fe_moment_watch_deadline(const FeMomentWatch *watch)
 {
     uint64_t deadline = EMU_CLOCK_NEVER;
+    const FeMoment *moment = NULL;
 
-    for (unsigned i = 0; i < watch->moments->len; i++) {
-        const FeMoment *moment = g_ptr_array_index(watch->moments, i);
-
+    for (unsigned i = 0; (moment = moment_at(watch, i)) != NULL; i++) {
         if (moment->kind == FE_MOMENT_TIME) {
             deadline = MIN(deadline, moment->value);
         }
@@ -188,13 +219,25 @@ static bool stop_matches(const FeMomentWatch *watch, const FeMoment *moment, con
 
 void fe_moment_watch_see_stop(FeMomentWatch *watch, const EmuStop *stop)
 {
-    for (unsigned i = 0; watch->seen == NULL && i < watch->moments->len; i++) {
-        const FeMoment *moment = g_ptr_array_index(watch->moments, i);
+    const FeMoment *moment = NULL;
 
-        if (stop_matches(watch, moment, stop)) {
-            watch->seen = moment;
+    for (unsigned i = 0; (moment = moment_at(watch, i)) != NULL; i++) {
+        if (is_awaited(watch, moment) && stop_matches(watch, moment, stop)) {
+            note(watch, moment, NULL);
         }
     }
+}
+
+bool fe_moment_watch_take_save(FeMomentWatch *watch)
+{
+    if (watch->save_at == NULL || !watch->save_seen) {
+        return false;
+    }
+    if (watch->save_at->kind == FE_MOMENT_ADDRESS || watch->save_at->kind == FE_MOMENT_SYMBOL) {
+        (void)emu_machine_remove_breakpoint(watch->machine, watch->save_at->value);
+    }
+    watch->save_at = NULL;
+    return true;
 }
 
 char *fe_moment_watch_describe_seen(const FeMomentWatch *watch)

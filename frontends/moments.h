@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Moments: what --until waits for.
+ * Moments: what --until and --save-at wait for.
  *
  *   text:TEXT      TEXT appears on a console; so does any other word that is none of the below
  *   time:SECONDS   guest time
@@ -8,8 +8,8 @@
  *   sym:NAME       likewise, at a symbol of the loaded kernel
  *   port:PORT[=V]  a write to an I/O port (of value V), both hexadecimal
  *
- * FeMomentWatch arms any number of them in one machine; the first one seen asks the machine to
- * stop.
+ * FeMomentWatch arms any number of them in one machine; the first one of --until seen asks the
+ * machine to stop for good, that of --save-at once for a save.
  *
  * Source: ours.
  */
@@ -48,14 +48,16 @@ typedef struct FeMomentWatch FeMomentWatch;
 
 /**
  * fe_moment_watch_new:
- * @moments: of FeMoment; stays the caller's and must outlive the watch
+ * @until: of FeMoment; stays the caller's and must outlive the watch
+ * @save_at: (nullable): likewise
  *
  * Arms all of them; of two that come together the one that comes first in the list may win. Takes
  * over the machine's port hook if a port is among them. The machine's consoles must exist already.
  *
- * Returns: (transfer full): freed only after the machine; or %NULL for a symbol that is not there
+ * Returns: (transfer full): freed only after the machine; or %NULL for a symbol that is not there,
+ *   with the option in front
  */
-FeMomentWatch *fe_moment_watch_new(EmuMachine *machine, const GPtrArray *moments,
+FeMomentWatch *fe_moment_watch_new(EmuMachine *machine, const GPtrArray *until, FeMoment *save_at,
                                    const EmuSymbols *symbols, GError **error);
 void fe_moment_watch_free(FeMomentWatch *watch);
 
@@ -65,5 +67,8 @@ uint64_t fe_moment_watch_deadline(const FeMomentWatch *watch);
 /* To be told of each stop; it may be the one that a moment waits for. */
 void fe_moment_watch_see_stop(FeMomentWatch *watch, const EmuStop *stop);
 
-/* Returns: (transfer full): "text:login: on serial0", or %NULL if none was seen yet */
+/* Whether the moment to save has come: true once. From then on it is not watched for. */
+bool fe_moment_watch_take_save(FeMomentWatch *watch);
+
+/* Returns: (transfer full): "text:login: on serial0", or %NULL if none of --until was seen yet */
 char *fe_moment_watch_describe_seen(const FeMomentWatch *watch);

@@ -21,9 +21,21 @@ static void end(FeOutcome *outcome, int status, bool show_state, char *reason)
     outcome->reason = reason;
 }
 
-/* A stop that counts as good, but for an --until that nobody has seen. */
+/* Whether --save-at waits still. */
+static bool save_is_due(const FeRunLoop *loop)
+{
+    return loop->guest->options->save_at != NULL && !fe_saver_is_active(loop->saver) &&
+           !fe_saver_is_done(loop->saver);
+}
+
+/* A stop that counts as good, but for an --until or --save-at that nobody has seen. */
 static void end_well(const FeRunLoop *loop, FeOutcome *outcome)
 {
+    if (save_is_due(loop)) {
+        end(outcome, FE_STATUS_GUEST_FAILED, true,
+            g_strdup_printf("%s, before --save-at was seen", outcome->stop.text));
+        return;
+    }
     if (loop->guest->options->until->len > 0) {
         end(outcome, FE_STATUS_GUEST_FAILED, true,
             g_strdup_printf("%s, before --until was seen", outcome->stop.text));
@@ -131,7 +143,7 @@ static EmuStop run_slice(const FeRunLoop *loop, bool keys_may_come)
     if (now >= limit) {
         return (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
     }
-    if (keys_may_come) {
+    if (keys_may_come || (loop->saver != NULL && fe_saver_is_active(loop->saver))) {
         /* At multiples, whatever cut the slice before. */
         limit = MIN(limit, now - now % KEYS_NS + KEYS_NS);
     }
@@ -155,6 +167,31 @@ static void flush(const FeRunLoop *loop)
     }
 }
 
+/* Saves if the moment has come, and goes on with a live save. Returns: whether the run is over,
+ * because that failed */
+static bool end_by_save(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+    bool good = true;
+
+    if (loop->saver == NULL) {
+        return false;
+    }
+    if (fe_moment_watch_take_save(loop->watch)) {
+        good = fe_saver_start(loop->saver, &error);
+        if (outcome->stop.reason == EMU_STOP_BREAKPOINT) {
+            /* Ours; one of --until at the same place was noted before. */
+            outcome->stop.reason = EMU_STOP_REQUEST;
+        }
+    } else if (fe_saver_is_active(loop->saver)) {
+        good = fe_saver_go_on(loop->saver, &error);
+    }
+    if (!good) {
+        end(outcome, FE_STATUS_USAGE, false, g_strdup(error->message));
+    }
+    return !good;
+}
+
 void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
 {
     FeOutcome outcome = { .stop = { .reason = EMU_STOP_TIME } };
@@ -173,10 +210,19 @@ void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
         flush(loop);
         fe_moment_watch_see_stop(loop->watch, &outcome.stop);
 
+        if (end_by_save(loop, &outcome)) {
+            break;
+        }
         char *seen = fe_moment_watch_describe_seen(loop->watch);
 
         if (seen != NULL) {
-            end(&outcome, FE_STATUS_GOOD, false, seen);
+            if (save_is_due(loop)) {
+                end(&outcome, FE_STATUS_GUEST_FAILED, false,
+                    g_strdup_printf("%s, before --save-at was seen", seen));
+                g_free(seen);
+            } else {
+                end(&outcome, FE_STATUS_GOOD, false, seen);
+            }
             over = true;
         } else {
             over = end_from_outside(loop, &outcome) || end_by_stop(loop, &outcome);

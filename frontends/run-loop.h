@@ -8,6 +8,7 @@
 #include "guest.h"
 #include "moments.h"
 #include "output.h"
+#include "saver.h"
 
 /* How a run ended. */
 typedef struct FeOutcome {
@@ -20,6 +21,7 @@ typedef struct FeOutcome {
 typedef struct FeRunLoop {
     FeGuest *guest;
     FeMomentWatch *watch;
+    FeSaver *saver;       /* NULL: nothing is saved */
     FeOutput *outputs[2]; /* of the consoles; NULL: none */
 } FeRunLoop;
 

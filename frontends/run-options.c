@@ -55,6 +55,7 @@ static bool set_memory(void *target, const char *value, GError **error)
         return fe_fail(error, "%s is no multiple of a page: say a multiple of 4K", value);
     }
     options->memory = bytes;
+    options->given |= FE_GIVEN_MEMORY;
     return true;
 }
 
@@ -215,11 +216,13 @@ static bool set_clock(void *target, const char *value, GError **error)
         return fe_fail(error, "there is no clock '%s': say virtual or host", value);
     }
     ((FeRunOptions *)target)->clock = host ? EMU_CLOCK_HOST : EMU_CLOCK_VIRTUAL;
+    ((FeRunOptions *)target)->given |= FE_GIVEN_CLOCK;
     return true;
 }
 
 static bool set_rtc(void *target, const char *value, GError **error)
 {
+    ((FeRunOptions *)target)->given |= FE_GIVEN_RTC;
     return fe_parse_date(value, &((FeRunOptions *)target)->rtc_seconds, error);
 }
 
@@ -231,6 +234,7 @@ static bool set_on_reset(void *target, const char *value, GError **error)
         return fe_fail(error, "'%s' is neither stop nor continue", value);
     }
     ((FeRunOptions *)target)->reset_continues = continues;
+    ((FeRunOptions *)target)->given |= FE_GIVEN_ON_RESET;
     return true;
 }
 
@@ -257,12 +261,40 @@ static bool set_map(void *target, G_GNUC_UNUSED const char *value, G_GNUC_UNUSED
     return true;
 }
 
-static bool set_stats(void *target, const char *value, G_GNUC_UNUSED GError **error)
+static bool set_info(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
     FeRunOptions *options = target;
 
-    options->stats = true;
+    if (strcmp(value, "help") == 0) {
+        options->asked = FE_ASKED_INFO;
+    } else {
+        g_ptr_array_add(options->info, g_strdup(value));
+    }
+    return true;
+}
+
+static bool set_stats_json(void *target, const char *value, GError **error)
+{
+    FeRunOptions *options = target;
+
+    if (options->stats_path != NULL) {
+        return fe_fail(error, "the counters go to '%s' already: keep one of the two",
+                       options->stats_path);
+    }
     options->stats_path = g_strdup(value);
+    return true;
+}
+
+/* A name that ends in .json cannot be a counter's: the file, as --stats-json. */
+static bool set_stats(void *target, const char *value, GError **error)
+{
+    FeRunOptions *options = target;
+
+    if (value != NULL && g_str_has_suffix(value, ".json")) {
+        return set_stats_json(target, value, error);
+    }
+    options->stats = true;
+    options->stats_glob = g_strdup(value);
     return true;
 }
 
@@ -288,6 +320,33 @@ static bool set_trace(void *target, const char *value, GError **error)
 static bool set_quiet(void *target, G_GNUC_UNUSED const char *value, G_GNUC_UNUSED GError **error)
 {
     ((FeRunOptions *)target)->quiet = true;
+    return true;
+}
+
+static bool set_save(void *target, const char *value, G_GNUC_UNUSED GError **error)
+{
+    ((FeRunOptions *)target)->save = g_strdup(value);
+    return true;
+}
+
+static bool set_save_at(void *target, const char *value, GError **error)
+{
+    FeRunOptions *options = target;
+
+    options->save_at = fe_moment_parse(value, error);
+    return options->save_at != NULL;
+}
+
+static bool set_save_live(void *target, G_GNUC_UNUSED const char *value,
+                          G_GNUC_UNUSED GError **error)
+{
+    ((FeRunOptions *)target)->save_live = true;
+    return true;
+}
+
+static bool set_restore(void *target, const char *value, G_GNUC_UNUSED GError **error)
+{
+    ((FeRunOptions *)target)->restore = g_strdup(value);
     return true;
 }
 
@@ -330,6 +389,18 @@ static const FeOption table[] = {
          NULL, set_drive),
     MANY("load", "FILE@ADDRESS", "image.bin@100000", "put a file into RAM, as often as wanted",
          NULL, set_load),
+    ONE("restore", "FILE", "machine.state",
+        "go on from a saved state instead of power-on; what the machine is\n"
+        "made of comes from the file",
+        "Saved states", set_restore),
+    ONE("save", "FILE", "machine.state", "save the machine's state, at the end or at --save-at",
+        NULL, set_save),
+    ONE("save-at", "MOMENT", "text:login:", "save at this moment (as --until has them) and go on",
+        NULL, set_save_at),
+    FLAG("save-live",
+         "let the guest run on while its memory is written; the state is\n"
+         "that of the moment the file is complete",
+         NULL, set_save_live),
     ONE("serial", "stdio|null|file:PATH", "stdio",
         "first serial port (default stdio: stdin is typed into it)", "Consoles", set_serial),
     ONE("debugcon", "stdio|null|file:PATH", "file:bios.log",
@@ -348,8 +419,16 @@ static const FeOption table[] = {
     MANY("dump", "FILE@RANGE", "rom.bin@F0000+64K",
          "write guest memory to a file at the end, as often as wanted", "What it tells", set_dump),
     FLAG("map", "print the memory map at the end", NULL, set_map),
-    { "stats", "FILE.json", "stats.json", "print all counters at the end, or write them as JSON",
+    MANY("info", "ITEM", "phys",
+         "print what memory looks like at the end: phys, 'page F0000' and\n"
+         "others, as often as wanted; help lists them",
+         NULL, set_info),
+    { "stats", "GLOB", "/PGM/*",
+      "print counters at the end, all or those whose names match\n"
+      "('*' and '?'); FILE.json instead is --stats-json FILE.json",
       FE_VALUE_OPTIONAL, false, NULL, set_stats },
+    ONE("stats-json", "FILE", "stats.json", "write all counters to a file as JSON", NULL,
+        set_stats_json),
     ONE("trace", "LIST[:FILE]", "mmio,irq:trace.txt",
         "one line for each mmio, pio, rom, fault, irq event or all of them,\n"
         "to the file or stderr",
@@ -370,7 +449,23 @@ static bool check_stdio(const FeRunOptions *options, GError **error)
         options->serial.given ? "" : " (its default)");
 }
 
-static bool check_together(const FeRunOptions *options, GError **error)
+static bool check_states(const FeRunOptions *options, GError **error)
+{
+    if (options->save_at != NULL && options->save == NULL) {
+        return fe_fail(error, "--save-at needs --save FILE: where to save");
+    }
+    if (options->save_live && options->save_at == NULL) {
+        return fe_fail(error, "--save-live needs --save FILE and --save-at MOMENT: where to save, "
+                              "and when to begin");
+    }
+    if (options->restore != NULL && options->loads->len > 0) {
+        return fe_fail(error,
+                       "--load: what is in RAM comes from --restore: leave one of them away");
+    }
+    return true;
+}
+
+bool fe_run_options_check(const FeRunOptions *options, GError **error)
 {
     if (options->append != NULL && options->kernel == NULL) {
         return fe_fail(error, "--append needs --kernel FILE: it is a Linux kernel's command line");
@@ -404,6 +499,7 @@ FeRunOptions *fe_run_options_new(char *const *argv, GError **error)
     options->max_time_ns = EMU_CLOCK_NEVER;
     options->rtc_seconds = RTC_DEFAULT;
     options->debugcon.kind = FE_SINK_NULL;
+    options->info = g_ptr_array_new_with_free_func(g_free);
     options->drives = g_array_new(FALSE, TRUE, sizeof(FeDrive));
     options->loads = g_array_new(FALSE, TRUE, sizeof(FeLoad));
     options->dumps = g_array_new(FALSE, TRUE, sizeof(FeDump));
@@ -412,7 +508,11 @@ FeRunOptions *fe_run_options_new(char *const *argv, GError **error)
     g_array_set_clear_func(options->loads, clear_load);
     g_array_set_clear_func(options->dumps, clear_dump);
     if (!fe_options_parse(table, "quire run", argv, options, error) ||
-        !check_together(options, error)) {
+        !check_states(options, error)) {
+        return NULL;
+    }
+    /* A restored run's options are complete when those of its file were added. */
+    if (options->restore == NULL && !fe_run_options_check(options, error)) {
         return NULL;
     }
     return g_steal_pointer(&options);
@@ -425,6 +525,7 @@ void fe_run_options_free(FeRunOptions *options)
     }
     g_free(options->cpu);
     g_free(options->bios);
+    g_free(options->bios_label);
     g_free(options->kernel);
     g_free(options->append);
     g_free(options->initrd);
@@ -434,7 +535,12 @@ void fe_run_options_free(FeRunOptions *options)
     g_free(options->debugcon.path);
     g_ptr_array_unref(options->until);
     g_array_unref(options->dumps);
+    g_ptr_array_unref(options->info);
+    g_free(options->stats_glob);
     g_free(options->stats_path);
+    g_free(options->save);
+    fe_moment_free(options->save_at);
+    g_free(options->restore);
     g_free(options->trace_path);
     g_free(options);
 }

@@ -42,16 +42,28 @@ typedef enum FeAsked {
     FE_ASKED_HELP,
     FE_ASKED_VERSION,
     FE_ASKED_CPUS,
-    FE_ASKED_MACHINES
+    FE_ASKED_MACHINES,
+    FE_ASKED_INFO,
 } FeAsked;
+
+/* Options whose default is a value like any other: whether they were given. */
+typedef enum FeGiven {
+    FE_GIVEN_MEMORY = 1,
+    FE_GIVEN_CLOCK = 2,
+    FE_GIVEN_RTC = 4,
+    FE_GIVEN_ON_RESET = 8,
+} FeGiven;
 
 typedef struct FeRunOptions {
     FeAsked asked;
-    uint64_t memory; /* bytes */
-    uint64_t ram_hole;
+    unsigned given;    /* set of FeGiven */
+    uint64_t memory;   /* bytes */
+    uint64_t ram_hole; /* 0: the default */
     bool no_overcommit;
     char *cpu;  /* NULL: the default */
     char *bios; /* NULL: the distribution's */
+    char *
+        bios_label; /* of a restored run: its name when it was saved, by which the state knows it */
     char *kernel;
     char *append;
     char *initrd;
@@ -67,11 +79,17 @@ typedef struct FeRunOptions {
     bool reset_continues;
     GArray *dumps; /* of FeDump */
     bool map;
+    GPtrArray *info; /* of char *: requests of memsys/info.h */
     bool stats;
-    char *stats_path;       /* NULL: as text */
+    char *stats_glob;       /* NULL: all */
+    char *stats_path;       /* of JSON; NULL: none */
     unsigned trace_classes; /* 0: none */
     char *trace_path;       /* NULL: stderr */
     bool quiet;
+    char *save;        /* file; NULL: none */
+    FeMoment *save_at; /* NULL: at the end */
+    bool save_live;
+    char *restore; /* file; NULL: start at power-on */
 } FeRunOptions;
 
 /**
@@ -83,6 +101,10 @@ typedef struct FeRunOptions {
 FeRunOptions *fe_run_options_new(char *const *argv, GError **error);
 void fe_run_options_free(FeRunOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeRunOptions, fe_run_options_free)
+
+/* The rules between options that are left when all are known: at the end of fe_run_options_new(),
+ * for a restored run once those of its file were added (saved-options.h). */
+bool fe_run_options_check(const FeRunOptions *options, GError **error);
 
 /* The options' table as text. */
 void fe_run_options_print_help(GString *text);

@@ -7,6 +7,7 @@
 
 #include "counters.h"
 #include "emu/trace.h"
+#include "fail.h"
 #include "help.h"
 #include "report.h"
 #include "run-loop.h"
@@ -29,6 +30,7 @@ typedef struct Run {
     FeFiles *files;
     FeGuest *guest;
     FeMomentWatch *watch;
+    FeSaver *saver;
     FeOutput *consoles[2];
     GPtrArray *dumps; /* of FeOutput, in the order of options->dumps */
     FeOutput *stats;
@@ -97,8 +99,46 @@ static bool open_dumps(Run *run, GError **error)
         g_ptr_array_add(run->dumps, output);
     }
     if (run->options->stats_path != NULL) {
-        run->stats = open_output(run, "--stats", run->options->stats_path, error);
+        run->stats = open_output(run, "--stats-json", run->options->stats_path, error);
         return run->stats != NULL;
+    }
+    return true;
+}
+
+/* The machine at power-on, or as it was saved. */
+static bool set_up_guest(Run *run, GError **error)
+{
+    g_autoptr(MemStateReader) reader = NULL;
+
+    if (run->options->restore != NULL) {
+        reader = fe_restore_open(run->options, run->files, error);
+        if (reader == NULL) {
+            return false;
+        }
+    }
+    run->guest = fe_guest_new(run->options, run->files, error);
+    return run->guest != NULL && (reader == NULL || fe_restore(run->guest, reader, error));
+}
+
+/* What is asked for at the end must be there: better said now. */
+static bool check_questions(Run *run, GError **error)
+{
+    const FeRunOptions *options = run->options;
+    g_autoptr(GString) text = g_string_new(NULL);
+    FeCounters counters;
+
+    fe_counters_collect(run->guest->machine, 0, &counters);
+    if (options->stats && fe_counters_print(&counters, options->stats_glob, text) == 0) {
+        return fe_fail(error,
+                       "--stats: no counter is called '%s': --stats alone lists all, a file "
+                       "is --stats-json FILE",
+                       options->stats_glob);
+    }
+    for (unsigned i = 0; i < options->info->len; i++) {
+        if (!pgm_info(counters.memory, g_ptr_array_index(options->info, i), text, error)) {
+            g_prefix_error(error, "--info: ");
+            return false;
+        }
     }
     return true;
 }
@@ -110,21 +150,24 @@ static bool set_up(Run *run, char *const *argv, GError **error)
     if (run->options == NULL || run->options->asked != FE_ASKED_RUN) {
         return run->options != NULL;
     }
+    const FeRunOptions *options = run->options;
+
     run->files = fe_files_new();
     run->dumps = g_ptr_array_new_with_free_func((GDestroyNotify)fe_output_free);
-    run->guest = fe_guest_new(run->options, run->files, error);
-    if (run->guest == NULL) {
+    if (!set_up_guest(run, error) || !check_questions(run, error)) {
         return false;
     }
-    run->watch =
-        fe_moment_watch_new(run->guest->machine, run->options->until, run->guest->symbols, error);
-    if (run->watch == NULL) {
-        g_prefix_error(error, "--until ");
-        return false;
+    if (options->save != NULL) {
+        run->saver = fe_saver_new(run->guest, run->files, error);
+        if (run->saver == NULL) {
+            return false;
+        }
     }
-    return open_console(run, OUT_SERIAL, &run->options->serial, "--serial", "serial0", error) &&
-           open_console(run, OUT_DEBUGCON, &run->options->debugcon, "--debugcon", "debugcon",
-                        error) &&
+    run->watch = fe_moment_watch_new(run->guest->machine, options->until, options->save_at,
+                                     run->guest->symbols, error);
+    return run->watch != NULL &&
+           open_console(run, OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&
+           open_console(run, OUT_DEBUGCON, &options->debugcon, "--debugcon", "debugcon", error) &&
            open_trace(run, error) && open_dumps(run, error);
 }
 
@@ -158,9 +201,10 @@ static void write_stats(Run *run, FeOutcome *outcome, const FeCounters *counters
         fe_output_sink(run->stats, (const uint8_t *)json, strlen(json));
         fe_output_sink(run->stats, (const uint8_t *)"\n", 1);
         fe_output_flush(run->stats);
-        note_trouble(outcome, "--stats", run->stats);
-    } else if (run->options->stats) {
-        fe_counters_print(counters, text);
+        note_trouble(outcome, "--stats-json", run->stats);
+    }
+    if (run->options->stats) {
+        fe_counters_print(counters, run->options->stats_glob, text);
     }
 }
 
@@ -171,6 +215,38 @@ static void close_trace(Run *run, FeOutcome *outcome)
         fflush(run->trace);
         fe_output_flush(run->trace_output);
         note_trouble(outcome, "--trace", run->trace_output);
+    }
+}
+
+static void print_info(const Run *run, GString *text)
+{
+    for (unsigned i = 0; i < run->options->info->len; i++) {
+        const char *request = g_ptr_array_index(run->options->info, i);
+        g_autoptr(GError) error = NULL;
+
+        g_string_append_printf(text, "quire: info %s:\n", request);
+        if (!pgm_info(emu_machine_pgm(run->guest->machine), request, text, &error)) {
+            g_string_append_printf(text, "%s\n", error->message);
+        }
+    }
+}
+
+static void finish_save(Run *run, FeOutcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (run->saver == NULL) {
+        return;
+    }
+    if (!fe_saver_finish(run->saver, &error)) {
+        fe_say("%s", error->message);
+        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
+    } else if (fe_saver_is_done(run->saver)) {
+        if (!run->options->quiet) {
+            fe_say("saved: %s", run->options->save);
+        }
+    } else {
+        fe_say("--save-at was not seen: nothing is saved");
     }
 }
 
@@ -190,6 +266,7 @@ static void tell(Run *run, FeOutcome *outcome, uint64_t wall_ns)
     if (options->map) {
         pgm_print_map(emu_machine_pgm(machine), text);
     }
+    print_info(run, text);
     write_stats(run, outcome, &counters, text);
     if (!options->quiet) {
         fe_summary_print(&counters, text);
@@ -222,7 +299,7 @@ static void end_console_line(const Run *run)
 
 static int perform(Run *run)
 {
-    FeRunLoop loop = { run->guest, run->watch, { run->consoles[0], run->consoles[1] } };
+    FeRunLoop loop = { run->guest, run->watch, run->saver, { run->consoles[0], run->consoles[1] } };
     FeOutcome outcome = { 0 };
     int64_t start_us = g_get_monotonic_time();
 
@@ -233,6 +310,7 @@ static int perform(Run *run)
     fe_run_loop(&loop, &outcome);
     fe_terminal_restore();
     end_console_line(run);
+    finish_save(run, &outcome);
     tell(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
     fe_signals_stop();
     g_free(outcome.reason);
@@ -256,6 +334,9 @@ static int answer(FeAsked asked)
     case FE_ASKED_MACHINES:
         fe_help_machines(text);
         break;
+    case FE_ASKED_INFO:
+        fe_help_info(text);
+        break;
     case FE_ASKED_RUN:
         break;
     }
@@ -264,6 +345,7 @@ static int answer(FeAsked asked)
 
 static void clear(Run *run)
 {
+    fe_saver_free(run->saver);
     fe_guest_free(run->guest);
     fe_moment_watch_free(run->watch);
     fe_output_free(run->consoles[OUT_SERIAL]);

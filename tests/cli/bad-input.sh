@@ -50,6 +50,7 @@ refuse "unknown command 'frob'*quire run" frob
 refuse "unknown option --memory*quire run" --memory 128M
 refuse "takes nothing behind it*'x'" --version x
 refuse "takes nothing behind it" help frob
+refuse "unknown command 'restore'*quire state" restore
 
 # --- options as such
 refuse "unknown option --frob*quire run --help" run --frob
@@ -64,7 +65,7 @@ refuse "--memory needs a value*--memory 128M" run --memory
 refuse "--memory needs a value*--memory 128M" run --memory --quiet
 refuse "--memory: the value is empty*128M" run --memory=
 refuse "--memory: the value is empty*128M" run --memory ""
-refuse "--stats: the value is empty*--stats=stats.json" run --stats=
+refuse "--stats: the value is empty*--stats=/PGM/*" run --stats=
 refuse "--quiet takes no value*=yes" run --quiet=yes
 refuse "--memory is given twice" run --memory 1M --memory 2M
 refuse "--bios is given twice" run --bios a --bios=b
@@ -96,6 +97,9 @@ refuse "-monitor:*not there yet" run -monitor stdio
 refuse "-smp: there is one CPU" run -smp 2
 refuse "-device:*not there yet*--load" run -device loader,file=x
 refuse "-fw_cfg:*not there yet" run -fw_cfg name=x
+refuse "-loadvm: spelled --restore FILE" run -loadvm x
+refuse "-incoming: spelled --restore FILE" run -incoming x
+refuse "-savevm: spelled --save FILE" run -savevm x
 refuse "-option-rom:*not there yet" run -option-rom x
 refuse "--hda: spelled --drive" run --hda x
 
@@ -150,6 +154,26 @@ refuse "--drive: 'file=a,format=raw': unknown word" run --drive file=a,format=ra
 refuse "--drive: there is room for 4 disks" run --drive a --drive b --drive c --drive d --drive e
 refuse "--trace:*mmio*pio*rom*fault*irq" run --trace=mmio,frob
 refuse "--trace: 'mmio:' names no file" run --trace=mmio:
+refuse "--stats: no counter is called '/PGM/Nothing'*--stats-json FILE" run --stats=/PGM/Nothing
+refuse "--stats-json: the counters go to 'a.json' already" run --stats=a.json --stats-json b.json
+refuse "--info: there is no info item 'frob'; there are phys, page ADDRESS*stats GLOB" run --info frob
+refuse "--info: info item 'phys' takes nothing behind it: leave '1000' away" run --info "phys 1000"
+refuse "--info: '' is no address*page 0xfffc0" run --info page
+refuse "--info: 'main' is no address*page 0xfffc0" run --info "page main"
+refuse "--info: '1 2' is no address" run --info "page 1 2"
+refuse "--info: '0x10000000000000000' is no address" run --info "page 0x10000000000000000"
+refuse "--info: no counter is called '/Nothing*'" run --info "stats /Nothing*"
+refuse "--info needs a value*--info phys" run --info
+refuse "--save needs a value*machine.state" run --save
+refuse "--save-at needs --save FILE" run --save-at login:
+refuse "--save-at: moment 'text:' is empty" run --save "$tmp/s" --save-at text:
+refuse "--save-at: 'x' is no time" run --save "$tmp/s" --save-at time:x
+refuse "--save-at sym:main: there are no symbols" run --save "$tmp/s" --save-at sym:main
+refuse "--save-at is given twice" run --save "$tmp/s" --save-at a --save-at b
+refuse "--save-live needs --save FILE and --save-at" run --save-live
+refuse "--save-live needs --save FILE and --save-at" run --save "$tmp/s" --save-live
+refuse "--restore is given twice" run --restore a --restore b
+refuse "--load: what is in RAM comes from --restore" run --restore "$tmp/s" --load "$tmp/zeros@1000"
 refuse "--append needs --kernel" run --append quiet
 refuse "--initrd needs --kernel" run --initrd "$tmp/zeros"
 
@@ -179,15 +203,58 @@ refuse "--load: *$tmp/zeros*" run --load "$tmp/zeros@7FFFFFF"
 refuse "--serial: cannot write '$tmp/dir'" run --serial "file:$tmp/dir"
 refuse "--debugcon: cannot write '$tmp/none/x'" run --debugcon "file:$tmp/none/x"
 refuse "--dump: cannot write '$tmp/dir'" run --dump "$tmp/dir@0+4K"
-refuse "--stats: cannot write '$tmp/dir'" run "--stats=$tmp/dir"
+refuse "--stats-json: cannot write '$tmp/dir'" run --stats-json "$tmp/dir"
+refuse "--stats-json: cannot write '$tmp/none/x.json'" run "--stats=$tmp/none/x.json"
 refuse "--trace: cannot write '$tmp/dir'" run "--trace=mmio:$tmp/dir"
 refuse "--bios: *a?b*" run --bios $'a\nb'
+
+for file in "$tmp/dir" "$tmp/none/x" "$tmp/zeros/x" /dev/null; do
+    refuse "--save: cannot write '$file'" run --save "$file"
+done
+
+# --- saved states
+refuse "quire state needs a FILE" state
+refuse "quire state takes one FILE: leave 'b' away" state a b
+refuse "unknown option --frob*quire state --help" state --frob
+for file in none dir empty zeros disk; do
+    refuse "*$tmp/$file*" state "$tmp/$file"
+    refuse "--restore: *$tmp/$file*" run --restore "$tmp/$file"
+done
+timeout 30 "$quire" run --memory 16M --serial null --until time:0.001 --save "$tmp/good" 2>"$tmp/err" </dev/null ||
+    { echo "FAILED: no state to damage"; cat "$tmp/err"; n_failed=$((n_failed + 1)); }
+size=$(stat -c %s "$tmp/good")
+for part in 0 8 31 100 $((size / 2)) $((size - 33)) $((size - 1)); do
+    head -c "$part" "$tmp/good" >"$tmp/cut"
+    refuse "*$tmp/cut*" state "$tmp/cut"
+    refuse "--restore: *$tmp/cut*" run --restore "$tmp/cut" --serial "file:$tmp/kept"
+done
+if [ -e "$tmp/kept" ]; then
+    echo "FAILED: a refused --restore made an output"
+    n_failed=$((n_failed + 1))
+fi
+for at in 9 40 200 $((size / 2)) $((size - 40)) $((size - 4)); do
+    cp "$tmp/good" "$tmp/bent"
+    byte=$(od -An -tu1 -j "$at" -N 1 "$tmp/good")
+    printf '%b' "\\x$(printf %02x $((byte ^ 16)))" | dd of="$tmp/bent" bs=1 seek="$at" conv=notrunc 2>/dev/null
+    refuse "*$tmp/bent*" state "$tmp/bent"
+    refuse "--restore: *$tmp/bent*" run --restore "$tmp/bent"
+done
+refuse "--memory: '32M' here, but '16M' in the state" run --restore "$tmp/good" --memory 32M
+refuse "--ram-hole: '1G' here, but '512M' in the state" run --restore "$tmp/good" --ram-hole 1G
+refuse "--clock: 'host' here, but 'virtual' in the state" run --restore "$tmp/good" --clock host
+refuse "--rtc: '2020-01-01T00:00:00' here, but '2000-01-01T00:00:00' in" run --restore "$tmp/good" --rtc 2020-01-01
+refuse "--cpu: 'qemu64' here, but 'qemu32' in the state" run --restore "$tmp/good" --cpu qemu64
+refuse "--drive: 1 of them here, but 0 in the state" run --restore "$tmp/good" --drive "$tmp/disk"
+refuse "--bios: *$tmp/none*" run --restore "$tmp/good" --bios "$tmp/none"
+refuse "--dump: *is the file of --restore too" run --restore "$tmp/good" --dump "$tmp/good@0+4K"
 
 # --- one file in two roles
 refuse "--debugcon: *is the file of --serial too" run --serial "file:$tmp/o" --debugcon "file:$tmp/o"
 refuse "--dump: *is the file of --drive too" run --drive "$tmp/disk" --dump "$tmp/disk@0+4K"
 refuse "--drive: *is the file of --drive too" run --drive "$tmp/disk,rw" --drive "$tmp/disk"
-refuse "--stats: *is the file of --bios too" run --bios "$tmp/bios" "--stats=$tmp/bios"
+refuse "--stats-json: *is the file of --bios too" run --bios "$tmp/bios" --stats-json "$tmp/bios"
+refuse "--save: *is the file of --bios too" run --bios "$tmp/bios" --save "$tmp/bios"
+refuse "--save: *is the file of --drive too" run --drive "$tmp/disk" --save "$tmp/disk"
 if ! cmp -s "$tmp/disk" "$tmp/disk2"; then
     echo "FAILED: a refused --dump changed the disk"
     n_failed=$((n_failed + 1))

@@ -100,6 +100,8 @@ firmware port B0 AA E6 80 B0 55 E6 80 "${exit0[@]}"
 firmware echo BA FD 03 EC A8 01 74 F8 BA F8 03 EC 3C 71 74 03 EE EB ED "${exit0[@]}"
 firmware ram C6 06 00 05 5A B0 00 E6 F4 EB FE
 firmware far EA 00 10 00 00
+firmware two BA F8 03 B0 48 EE E6 80 EB 00 B0 69 EE "${exit0[@]}"     # 'H', port 80, a jump, 'i'
+firmware count BA F8 03 FE C0 EE B9 00 40 E2 FE EB F6                # all bytes in turn, for ever
 bytes "${hi[@]}" "${exit0[@]}" >"$tmp/loaded"
 
 # An ELF kernel at 1M: main says 'K', done exits. Headers, code, names, symbols, sections.
@@ -254,6 +256,44 @@ says '/Bus/Port/Writes'
 ends 7 '*' --bios "$tmp/exit3" "--stats=$tmp/stats.json"
 check "JSON has counters" grep -q '"/PGM/Page/cZeroPages" : [0-9]' "$tmp/stats.json"
 check "JSON has the status" grep -q '"status" : 7' "$tmp/stats.json"
+ends 7 '*' --bios "$tmp/exit3" '--stats=/PGM/Page/c*Pages' --quiet
+says '/PGM/Page/cZeroPages'
+check "--stats=GLOB leaves out what does not match" test "$(grep -cv '^/PGM/Page/c.*Pages \|^quire: stopped' "$tmp/err")" = 0
+ends 7 '*' --bios "$tmp/exit3" --stats --quiet
+check "counters are in order" test "$(grep -o '^/[^ ]*' "$tmp/err" | LC_ALL=C sort -uc 2>&1)" = ''
+ends 7 '*' --bios "$tmp/exit3" --stats-json "$tmp/other" '--stats=/Bus/*'
+check "--stats-json writes its file" grep -q '"/Run/GuestNs" : [0-9]' "$tmp/other"
+says '/Bus/Port/Writes'
+if command -v python3 >/dev/null; then
+    check "JSON parses" python3 -m json.tool "$tmp/other" /dev/null
+fi
+
+# info ITEM FACT...: what `--info ITEM` says at the end of a run that wrote RAM
+info() {
+    local item=$1 fact
+    shift
+    ends 1 '*' --bios "$tmp/ram" --quiet --info "$item"
+    says "quire: info $item:"
+    for fact in "$@"; do
+        says "$fact"
+    done
+}
+info phys 'RAM "' 'ROM "' ' pages  RAM         zero' 'reads ROM, ignores writes'
+info 'page 500' 'type RAM, state allocated' 'private to this machine' 'executed no'
+info 'page FFFFF000' 'page ROM' 'executed yes'
+info 'page 0xA0000' 'nothing is registered here'
+info rom 'ignores writes' ' pages '
+info mmio MMIO
+info mmio2 'writes not tracked'
+info handlers handlers
+info watches 'no watches'
+info tlb 'page-map TLB: ' ' slots'
+info gmm 'allocated of at most' 'base ' 'chunks: '
+info 'stats /GMM/c*' /GMM/cAllocatedPages
+ends 1 '*' --bios "$tmp/ram" --info phys --info tlb
+check "items come in the order asked for" test "$(grep '^quire: info' "$tmp/err" | tr '\n' ' ')" = \
+    'quire: info phys: quire: info tlb: '
+
 ends 7 '*' --bios "$tmp/exit3" --trace=pio
 says '00f4'
 ends 7 '*' --bios "$tmp/exit3" "--trace=pio:$tmp/trace"
@@ -270,7 +310,7 @@ exec 9<>"$tmp/silent"
 repeats() {
     local name=$1
     shift
-    ends 0 '*' "--stats=$tmp/json" "$@"
+    ends 0 '*' --stats-json "$tmp/json" "$@"
     { cat "$tmp/out"
         grep -E '"/(CPU/(Bytes|Interr|Except|Halts)|Bus/|PGM/(ROM|MMIO|Page/c(All|Private|Zero|Shared))|Run/Guest)' "$tmp/json"
     } >"$tmp/$name"
@@ -289,6 +329,90 @@ check "a traced run is the same" cmp "$tmp/plain" "$tmp/watched"
 for class in pio irq fault; do
     check "SeaBIOS's trace has $class" grep -q " $class " "$tmp/all"
 done
+
+# --- saved states
+# saves NAME MOMENT ARG...: a run that saves at MOMENT and goes on, then the rest from the state: together the whole
+saves() {
+    local name=$1 moment=$2
+    shift 2
+    n=$((n + 1))
+    timeout 60 "$quire" run "$@" --save "$tmp/$name.state" --save-at "$moment" >"$tmp/whole" 2>"$tmp/err" </dev/null
+    local status=$?
+    timeout 60 "$quire" run "$@" --until "$moment" >"$tmp/first" 2>"$tmp/err" </dev/null || fail "$name: --until $moment"
+    timeout 60 "$quire" run "$@" >"$tmp/unbroken" 2>"$tmp/err" </dev/null
+    [ $? = $status ] || fail "$name: a save changes the status"
+    check "$name: a save changes nothing" cmp "$tmp/whole" "$tmp/unbroken"
+    timeout 60 "$quire" run --restore "$tmp/$name.state" >"$tmp/rest" 2>"$tmp/err" </dev/null
+    [ $? = $status ] || fail "$name: the restored run ends with another status than $status"
+    cat "$tmp/first" "$tmp/rest" >"$tmp/joined"
+    check "$name: the restored run is the rest" cmp "$tmp/joined" "$tmp/unbroken"
+}
+saves port port:80 --bios "$tmp/two"
+check "the rest is not the whole" test "$(cat "$tmp/rest")" = i
+saves text text:H --bios "$tmp/two"
+saves addr addr:FFFFFF0A --bios "$tmp/two"
+check "the rest is not the whole" test "$(cat "$tmp/rest")" = i
+saves symbol sym:done --kernel "$tmp/kernel.elf"
+saves seabios 'Booting from Floppy' --memory 64M
+check "SeaBIOS's rest begins there" grep -q '^Booting from Hard Disk' "$tmp/rest"
+saves early time:0.001
+ends 0 '*' --stats-json "$tmp/json"
+grep -E '"/(CPU/Bytes|Run/GuestNs)' "$tmp/json" >"$tmp/unbroken"
+ends 0 '*' --restore "$tmp/early.state" --stats-json "$tmp/json"
+check "guest time goes on" grep -qF "$(grep GuestNs "$tmp/unbroken")" "$tmp/json"
+
+# At the end of a run; relative names; over the state one came from.
+(cd "$tmp" && "$quire" run --bios count --until time:0.01 --save end.state >first 2>err </dev/null) || fail "--save at the end"
+says 'quire: saved: end.state'
+ends 0 'time:0.02 reached' --restore "$tmp/end.state" --until time:0.02 --save "$tmp/end.state" --quiet
+check "--quiet leaves one line" test "$(wc -l <"$tmp/err")" = 1
+cat "$tmp/out" >>"$tmp/first"
+ends 0 'time:0.03 reached' --restore "$tmp/end.state" --until time:0.03
+cat "$tmp/out" >>"$tmp/first"
+ends 0 'time:0.03 reached' --bios "$tmp/count" --until time:0.03
+check "three parts are the whole" cmp "$tmp/first" "$tmp/out"
+
+# Live: some moment after the one named.
+ends 6 '*' --bios "$tmp/count" --max-time 0.2 --memory 64M --save "$tmp/live.state" --save-at time:0.01 --save-live
+cp "$tmp/out" "$tmp/whole"
+ends 6 '*' --restore "$tmp/live.state" --max-time 0.2
+check "a live save's rest is a part" test -s "$tmp/out"
+tail -c "$(wc -c <"$tmp/out")" "$tmp/whole" >"$tmp/tail"
+check "a live save's rest is the end of the whole" cmp "$tmp/tail" "$tmp/out"
+check "but not all of it" test "$(wc -c <"$tmp/out")" -lt "$(wc -c <"$tmp/whole")"
+
+# A moment that never comes.
+ends 4 '*before --save-at was seen' --bios "$tmp/power-off" --save "$tmp/never" --save-at nothing
+ends 4 'text:Hi seen on serial0, before --save-at was seen' --bios "$tmp/loop" --save "$tmp/never" --save-at no --until Hi
+ends 6 'limit: --max-time 0.05' --bios "$tmp/loop" --save "$tmp/never" --save-at nothing --max-time 0.05
+says 'nothing is saved'
+check "then there is no file" test ! -e "$tmp/never"
+ends 0 'text:Hi seen on serial0' --bios "$tmp/loop" --save "$tmp/both" --save-at Hi --until Hi
+check "both at once: saved first" test -s "$tmp/both"
+
+# What a kernel file was is not missed, and a firmware file may have moved.
+cp "$tmp/kernel.elf" "$tmp/gone.elf"
+ends 0 'port:F4 reached' --kernel "$tmp/gone.elf" --save "$tmp/gone.state" --save-at sym:done --until port:F4
+rm "$tmp/gone.elf"
+ends 1 '*' --restore "$tmp/gone.state"
+cp "$tmp/two" "$tmp/moved"
+ends 1 '*' --restore "$tmp/port.state" --bios "$tmp/moved"
+prints i
+
+# state FILE
+"$quire" state "$tmp/seabios.state" >"$tmp/out" 2>"$tmp/err" || fail "quire state"
+check "quire state says whole" grep -q 'seabios.state: whole; version [0-9]' "$tmp/out"
+check "quire state says the size" grep -q '^memory: 64M' "$tmp/out"
+check "quire state says the options" grep -q -e '--memory=64M .*--cpu=qemu32' "$tmp/out"
+for unit in pgm cpu machine; do
+    check "quire state lists $unit" grep -q "^$unit  *0  *[1-9]" "$tmp/out"
+done
+"$quire" state --json "$tmp/seabios.state" >"$tmp/out" 2>"$tmp/err" || fail "quire state --json"
+check "JSON says whole" grep -q '"whole" : true' "$tmp/out"
+check "JSON says the size" grep -q '"memory" : "64M"' "$tmp/out"
+if command -v python3 >/dev/null; then
+    check "JSON parses" python3 -m json.tool "$tmp/out" /dev/null
+fi
 
 echo "$n checks, $n_failed failures"
 [ $n_failed = 0 ]

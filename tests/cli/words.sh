@@ -34,10 +34,14 @@ prints 'quire [0-9]*Unicorn [0-9]' version
 prints 'quire [0-9]*Unicorn [0-9]' run --version
 prints 'qemu32' run --cpu help
 prints 'pc ' run --machine help
+prints 'phys  *page ADDRESS*stats GLOB' run --info help
+prints 'Usage: quire state FILE*--json*Examples:' state --help
+prints 'Usage: quire state FILE' help state
 
 # Each option that the issue names is in the help.
 for option in machine memory ram-hole no-overcommit bios kernel append initrd drive load cpu serial debugcon until \
-    timeout max-time clock rtc on-reset dump map stats trace quiet version help; do
+    timeout max-time clock rtc on-reset dump map stats stats-json info save save-at save-live restore trace quiet version \
+    help; do
     prints "  --$option" run --help
 done
 

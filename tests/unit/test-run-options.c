@@ -5,6 +5,7 @@
  */
 #include "emu/trace.h"
 #include "frontends/run-options.h"
+#include "frontends/saved-options.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -91,15 +92,130 @@ START_TEST(what_repeats_keeps_its_order)
 }
 END_TEST
 
-START_TEST(stats_takes_its_file_only_behind_equals)
+START_TEST(stats_takes_a_glob_or_a_json_file)
 {
     g_autoptr(FeRunOptions) text = parse("--stats --map");
+    g_autoptr(FeRunOptions) some = parse("--stats=/PGM/* --stats-json x");
     g_autoptr(FeRunOptions) file = parse("--stats=a.json");
 
     ck_assert(text->stats && text->map);
     ck_assert_ptr_null(text->stats_path);
-    ck_assert(file->stats && !file->map);
+    ck_assert_ptr_null(text->stats_glob);
+    ck_assert(some->stats);
+    ck_assert_str_eq(some->stats_glob, "/PGM/*");
+    ck_assert_str_eq(some->stats_path, "x");
+    ck_assert(!file->stats && !file->map);
     ck_assert_str_eq(file->stats_path, "a.json");
+}
+END_TEST
+
+START_TEST(states_and_info_items)
+{
+    g_autoptr(FeRunOptions) options = parse("--save a --save-at time:1 --save-live --restore b "
+                                            "--info phys --info tlb");
+
+    ck_assert_str_eq(options->save, "a");
+    ck_assert_int_eq(options->save_at->kind, FE_MOMENT_TIME);
+    ck_assert(options->save_live);
+    ck_assert_str_eq(options->restore, "b");
+    ck_assert_uint_eq(options->info->len, 2);
+    ck_assert_str_eq(g_ptr_array_index(options->info, 1), "tlb");
+}
+END_TEST
+
+static void saved_and_applied(const char *made_with, const char *given, FeRunOptions **ret_options)
+{
+    g_autoptr(FeRunOptions) first = parse(made_with);
+    g_auto(GStrv) strings = fe_saved_options_new(first, "fw.bin");
+    g_autoptr(GError) error = NULL;
+
+    *ret_options = parse(given);
+    ck_assert_msg(fe_saved_options_apply(strings, *ret_options, &error), "%s",
+                  error ? error->message : "");
+}
+
+START_TEST(saved_options_come_back)
+{
+    g_autoptr(FeRunOptions) options = NULL;
+    g_autofree char *drive = g_canonicalize_filename("d.img", NULL);
+    g_autofree char *bios = g_canonicalize_filename("fw.bin", NULL);
+
+    saved_and_applied(
+        "--memory 96M --ram-hole 1G --cpu qemu64 --clock host --rtc 2020-02-03 "
+        "--on-reset continue --drive c.img --drive d.img,rw --kernel k --append a=b,c "
+        "--initrd i --load l@x@1000",
+        "--restore s", &options);
+    ck_assert_uint_eq(options->memory, UINT64_C(96) << 20);
+    ck_assert_uint_eq(options->ram_hole, UINT64_C(1) << 30);
+    ck_assert_str_eq(options->cpu, "qemu64");
+    ck_assert_int_eq(options->clock, EMU_CLOCK_HOST);
+    ck_assert_int_eq(options->rtc_seconds, INT64_C(1580688000));
+    ck_assert(options->reset_continues);
+    ck_assert_str_eq(options->bios, bios);
+    ck_assert_uint_eq(options->drives->len, 2);
+    ck_assert_str_eq(g_array_index(options->drives, FeDrive, 1).path, drive);
+    ck_assert(g_array_index(options->drives, FeDrive, 1).writable);
+    ck_assert(!g_array_index(options->drives, FeDrive, 0).writable);
+    ck_assert_str_eq(options->append, "a=b,c");
+    ck_assert_uint_eq(options->loads->len, 1);
+    ck_assert_uint_eq(g_array_index(options->loads, FeLoad, 0).address, 0x1000);
+}
+END_TEST
+
+START_TEST(given_files_replace_saved_ones)
+{
+    g_autoptr(FeRunOptions) options = NULL;
+
+    saved_and_applied("--drive c.img,rw", "--restore s --drive other --bios b --on-reset continue",
+                      &options);
+    ck_assert_str_eq(options->bios, "b");
+    ck_assert_str_eq(g_array_index(options->drives, FeDrive, 0).path, "other");
+    ck_assert(!g_array_index(options->drives, FeDrive, 0).writable);
+    ck_assert(options->reset_continues);
+}
+END_TEST
+
+START_TEST(files_that_are_gone_are_not_missed)
+{
+    g_autoptr(FeRunOptions) options = NULL;
+
+    saved_and_applied("--kernel /no/such --append x --initrd y", "--restore s", &options);
+    ck_assert_ptr_null(options->kernel);
+    ck_assert_ptr_null(options->append);
+    ck_assert_ptr_null(options->initrd);
+}
+END_TEST
+
+/* What a hostile file may say. */
+static const char *const bad_strings[][2] = {
+    { "memory=128M", "restore=x" },
+    { "memory=128M", "serial=file:x" },
+    { "memory=128M", "save=x" },
+    { "memory=128M", "dump=x@0+4K" },
+    { "memory=128M", "help" },
+    { "memory=128M", "" },
+    { "memory=128M", "=" },
+    { "memory=128M", "memory=128M" },
+    { "memory=128", "machine=pc" },
+    { "machine=help", "memory=128M" },
+    { "machine=pc", "cpu=qemu32" },
+    { "memory=128M", "drive" },
+    { "memory=128M", "drive=a,b,ro" },
+    { "memory=128M", "rtc=yesterday" },
+};
+
+START_TEST(strange_saved_options_are_refused)
+{
+    g_auto(GStrv) strings = g_new0(char *, 3);
+    g_autoptr(FeRunOptions) options = parse("--restore s");
+    g_autoptr(GError) error = NULL;
+
+    strings[0] = g_strdup(bad_strings[_i][0]);
+    strings[1] = g_strdup(bad_strings[_i][1]);
+    ck_assert_msg(!fe_saved_options_apply(strings, options, &error), "%s %s", strings[0],
+                  strings[1]);
+    ck_assert_msg(g_str_has_prefix(error->message, "--restore: 's'"), "%s", error->message);
+    ck_assert_uint_eq(options->given, 0);
 }
 END_TEST
 
@@ -167,7 +283,12 @@ int main(void)
     tcase_add_loop_test(all, values_come_behind_space_or_equals_in_any_order, 0,
                         G_N_ELEMENTS(spellings));
     tcase_add_test(all, what_repeats_keeps_its_order);
-    tcase_add_test(all, stats_takes_its_file_only_behind_equals);
+    tcase_add_test(all, stats_takes_a_glob_or_a_json_file);
+    tcase_add_test(all, states_and_info_items);
+    tcase_add_test(all, saved_options_come_back);
+    tcase_add_test(all, given_files_replace_saved_ones);
+    tcase_add_test(all, files_that_are_gone_are_not_missed);
+    tcase_add_loop_test(all, strange_saved_options_are_refused, 0, G_N_ELEMENTS(bad_strings));
     tcase_add_test(all, trace_has_classes_and_perhaps_a_file);
     tcase_add_test(all, consoles_go_where_they_are_told);
     tcase_add_loop_test(all, questions_are_told_from_runs, 0, G_N_ELEMENTS(questions));

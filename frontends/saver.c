@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saving during a run, and restoring before it; see saver.h.
+ */
+#include "saver.h"
+
+#include "emu/saved_state.h"
+#include "fail.h"
+#include "progress.h"
+#include "saved-options.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Pages of a live save between two slices of the run: some milliseconds of writing. */
+#define LIVE_PAGES 4096
+
+struct FeSaver {
+    FeGuest *guest;
+    char **strings; /* kept in the file */
+    FeProgress progress;
+    EmuLiveSave *live; /* while one is running */
+    bool done;
+};
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat of_a;
+    struct stat of_b;
+
+    return a != NULL && b != NULL && stat(a, &of_a) == 0 && stat(b, &of_b) == 0 &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* A file appears by being renamed: its folder must let us, and what is there must be a file. */
+static bool check_path(const char *path, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    struct stat info;
+    int host_error = 0;
+
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        host_error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+    } else if (stat(folder, &info) != 0) {
+        host_error = errno;
+    } else if (!S_ISDIR(info.st_mode)) {
+        host_error = ENOTDIR;
+    } else if (access(folder, W_OK | X_OK) != 0) {
+        host_error = errno;
+    }
+    return host_error == 0 || fe_fail(error, "--save: cannot write '%s': %s; name another file",
+                                      path, g_strerror(host_error));
+}
+
+FeSaver *fe_saver_new(FeGuest *guest, FeFiles *files, GError **error)
+{
+    const FeRunOptions *options = guest->options;
+    g_autoptr(FeSaver) saver = g_new0(FeSaver, 1);
+
+    saver->guest = guest;
+    saver->strings = fe_saved_options_new(options, guest->bios_name);
+    if (!check_path(options->save, error)) {
+        return NULL;
+    }
+    /* Saving over the state one came from is fine: it has been read by then. */
+    if (!same_file(options->save, options->restore) &&
+        !fe_files_add_input(files, "--save", options->save, true, error)) {
+        return NULL;
+    }
+    if (!emu_save_possible(guest->machine, error)) {
+        g_prefix_error(error, "--save: ");
+        return NULL;
+    }
+    return g_steal_pointer(&saver);
+}
+
+void fe_saver_free(FeSaver *saver)
+{
+    if (saver != NULL) {
+        emu_live_save_free(saver->live);
+        g_strfreev(saver->strings);
+        g_free(saver);
+    }
+}
+
+static bool begin(FeSaver *saver, GError **error)
+{
+    EmuSaveConfig config = { .options = (const char *const *)saver->strings,
+                             .progress = fe_progress_pages,
+                             .progress_user = &saver->progress };
+
+    fe_progress_start(&saver->progress, "saving", saver->guest->options->quiet);
+    saver->live =
+        emu_live_save_new(saver->guest->machine, saver->guest->options->save, &config, error);
+    if (saver->live == NULL) {
+        g_prefix_error(error, "--save: ");
+    }
+    return saver->live != NULL;
+}
+
+static bool finish_live(FeSaver *saver, GError **error)
+{
+    saver->done = emu_live_save_finish(saver->live, error);
+    fe_progress_end(&saver->progress);
+    g_clear_pointer(&saver->live, emu_live_save_free);
+    if (!saver->done) {
+        g_prefix_error(error, "--save: ");
+    }
+    return saver->done;
+}
+
+/* In pieces, although nothing runs in between: somebody wants to see how far it is. */
+static bool save_whole(FeSaver *saver, GError **error)
+{
+    PgmLiveProgress at;
+
+    if (!begin(saver, error)) {
+        return false;
+    }
+    while (!emu_live_save_step(saver->live, LIVE_PAGES, &at)) {
+    }
+    return finish_live(saver, error);
+}
+
+bool fe_saver_start(FeSaver *saver, GError **error)
+{
+    return saver->guest->options->save_live ? begin(saver, error) : save_whole(saver, error);
+}
+
+bool fe_saver_is_active(const FeSaver *saver)
+{
+    return saver->live != NULL;
+}
+
+bool fe_saver_go_on(FeSaver *saver, GError **error)
+{
+    PgmLiveProgress at;
+
+    return !emu_live_save_step(saver->live, LIVE_PAGES, &at) || finish_live(saver, error);
+}
+
+bool fe_saver_finish(FeSaver *saver, GError **error)
+{
+    if (saver->live != NULL) {
+        return finish_live(saver, error);
+    }
+    if (saver->done || saver->guest->options->save_at != NULL) {
+        return true;
+    }
+    return save_whole(saver, error);
+}
+
+bool fe_saver_is_done(const FeSaver *saver)
+{
+    return saver->done;
+}
+
+/* ---- restoring */
+
+MemStateReader *fe_restore_open(FeRunOptions *options, FeFiles *files, GError **error)
+{
+    g_autoptr(MemStateReader) reader = mem_state_reader_new(options->restore, error);
+
+    if (reader == NULL) {
+        g_prefix_error(error, "--restore: ");
+        return NULL;
+    }
+    g_auto(GStrv) strings = emu_state_options(reader, error);
+
+    if (strings == NULL) {
+        g_prefix_error(error, "--restore: '%s': ", options->restore);
+        return NULL;
+    }
+    if (!fe_files_add_input(files, "--restore", options->restore, false, error) ||
+        !fe_saved_options_apply(strings, options, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&reader);
+}
+
+bool fe_restore(FeGuest *guest, MemStateReader *reader, GError **error)
+{
+    FeProgress progress;
+    EmuSaveConfig config = { .progress = fe_progress_pages, .progress_user = &progress };
+
+    fe_progress_start(&progress, "restoring", guest->options->quiet);
+
+    bool good = emu_restore(guest->machine, reader, &config, error);
+
+    fe_progress_end(&progress);
+    if (!good) {
+        g_prefix_error(error, "--restore: '%s': ", guest->options->restore);
+    }
+    return good;
+}
