@@ -319,9 +319,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     if (g_rand_boolean(rand)) {
         record[1] = 0; /* a byte of the bridge's */
-        record[2] = (uint8_t)(g_rand_int_range(rand, 0, 8) == 0
-                                  ? REG_SMRAM
-                                  : g_rand_int_range(rand, REG_PAM, REG_PAM + 7));
+        record[2] = (uint8_t)(g_rand_int_range(rand, 0, 8) == 0 ? REG_SMRAM
+                                                                : REG_PAM + g_rand_int(rand) % 7);
     } else {
         record[0] = 5; /* a look at memory */
         record[3] %= 6;
