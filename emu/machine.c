@@ -165,8 +165,10 @@ void emu_machine_on_free(EmuMachine *machine, GDestroyNotify func, void *user)
 void emu_machine_ask_stop(EmuMachine *machine, EmuStopReason reason, uint32_t code,
                           const char *text)
 {
-    if (machine->pending.reason != EMU_STOP_NONE) {
-        return; /* the first one counts */
+    /* The first one counts; but a stop that only a callback wished for must not hide the guest's. */
+    if (machine->pending.reason != EMU_STOP_NONE &&
+        (machine->pending.reason != EMU_STOP_REQUEST || reason == EMU_STOP_REQUEST)) {
+        return;
     }
     machine->pending = (EmuStop) { .reason = reason, .code = code };
     g_strlcpy(machine->pending.text, text, sizeof(machine->pending.text));
