@@ -347,9 +347,6 @@ saves() {
     cat "$tmp/first" "$tmp/rest" >"$tmp/joined"
     check "$name: the restored run is the rest" cmp "$tmp/joined" "$tmp/unbroken"
 }
-saves port port:80 --bios "$tmp/two"
-check "the rest is not the whole" test "$(cat "$tmp/rest")" = i
-saves text text:H --bios "$tmp/two"
 saves addr addr:FFFFFF0A --bios "$tmp/two"
 check "the rest is not the whole" test "$(cat "$tmp/rest")" = i
 saves symbol sym:done --kernel "$tmp/kernel.elf"
@@ -396,7 +393,7 @@ ends 0 'port:F4 reached' --kernel "$tmp/gone.elf" --save "$tmp/gone.state" --sav
 rm "$tmp/gone.elf"
 ends 1 '*' --restore "$tmp/gone.state"
 cp "$tmp/two" "$tmp/moved"
-ends 1 '*' --restore "$tmp/port.state" --bios "$tmp/moved"
+ends 1 '*' --restore "$tmp/addr.state" --bios "$tmp/moved"
 prints i
 
 # state FILE
