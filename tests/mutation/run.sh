@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run.sh [-n COUNT] [-s SEED] [-j JOBS] [-l]: puts small faults into page state, page-map TLB, overlays and
-# walker, one at a time, and runs the tests of that part. A fault that no test notices is a survivor, listed at
-# the end. Ends with an error if fewer than 80 % are noticed. Everything happens in copies under TMPDIR.
+# run.sh [-n COUNT] [-s SEED] [-j JOBS] [-g GROUP] [-f FILE] [-l]: puts small faults into the code, one at a
+# time, and runs the tests that ought to notice. A fault that none of them notices is a survivor, listed
+# at the end. Ends with an error if fewer than 90 % are noticed. Everything happens in copies under TMPDIR.
 #
-#   -n COUNT   how many, taken at random (200; 0: all there are)
+#   -n COUNT   how many of each group, taken at random (25; 0: all there are)
 #   -s SEED    which ones (1)
 #   -j JOBS    at a time (2)
+#   -g GROUP   only this group; may be repeated
 #   -f FILE    only this file; may be repeated
 #   -l         only lists them
 set -euo pipefail
@@ -15,20 +16,52 @@ set -euo pipefail
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 ROOT=$(cd -- "$HERE/../.." && pwd -P)
 readonly HERE ROOT
-readonly ENOUGH=80
-readonly MEMSYS_FILES='memsys/page-state.c memsys/page-events.c memsys/page-internal.h
-    memsys/tlb.c memsys/tlb-access.h memsys/access.c memsys/range.c memsys/view.c'
-readonly WALKER_FILES='emu/x86/paging.c'
+readonly ENOUGH=90
 
-count=200 seed=1 jobs=2 only_list='' files=''
-while getopts n:s:j:f:l option; do
+# What belongs together, and the tests that must notice, the likeliest and quickest first.
+readonly GROUPS_OF_FILES=(pages tlb access overlays snapshot sharing loader state walker)
+declare -A FILES=(
+    [pages]='memsys/page-state.c memsys/page-internal.h'
+    [tlb]='memsys/tlb.c memsys/tlb-access.h'
+    [access]='memsys/access.c memsys/bulk.c'
+    [overlays]='memsys/range.c memsys/rom.c memsys/view.c'
+    [snapshot]='memsys/snapshot.c memsys/snapshot-check.c memsys/snapshot-edge.c memsys/snapshot-layout.c
+        memsys/snapshot-move.c memsys/snapshot-save.c memsys/snapshot-tree.c memsys/tracking.c
+        memsys/dirty.c memsys/page-set.c'
+    [sharing]='memsys/share-scan.c memsys/gmm-content.c memsys/gmm-offer.c memsys/gmm-share.c'
+    [loader]='emu/loader.c emu/loader-elf.c emu/loader-linux.c'
+    [state]='memsys/saved-load.c memsys/saved-apply.c memsys/state-check.c'
+    [walker]='emu/x86/paging.c'
+)
+declare -A TESTS=(
+    [pages]='unit/page-state model/page-events-model unit/handler unit/tlb unit/mmio2 unit/balloon unit/rom
+        unit/range unit/verify unit/external unit/preallocate unit/large-runs unit/snapshot unit/cpu-port
+        unit/saved-state model/memsys-model'
+    [tlb]='unit/tlb unit/page-state unit/access unit/cpu-port model/page-events-model unit/range unit/verify
+        model/memsys-model'
+    [access]='unit/access unit/page-state unit/handler unit/mmio unit/mmio2 unit/rom unit/watch unit/snapshot
+        unit/external model/page-events-model model/memsys-model'
+    [overlays]='unit/range unit/overlay unit/rom unit/page-state unit/mmio2 unit/mmio unit/map unit/verify
+        unit/snapshot unit/saved-state model/page-events-model model/memsys-model'
+    [snapshot]='unit/page-set unit/dirty unit/snapshot unit/snapshot-model unit/mmio2 unit/verify
+        unit/saved-state unit/info unit/large-runs unit/balloon unit/compact model/memsys-model'
+    [sharing]='unit/gmm-share unit/gmm-content unit/share-scan unit/gmm-defects unit/gmm unit/gmm-verify
+        unit/gmm-faults unit/gmm-placed unit/gmm-model unit/info unit/gmm-threads unit/saved-state model/memsys-model'
+    [loader]='unit/loader'
+    [state]='unit/saved-state unit/state-file unit/balloon unit/snapshot-model model/memsys-model'
+    [walker]='model/paging-naive unit/paging'
+)
+
+count=25 seed=1 jobs=2 only_list='' groups='' files=''
+while getopts n:s:j:g:f:l option; do
     case $option in
     n) count=$OPTARG ;;
     s) seed=$OPTARG ;;
     j) jobs=$OPTARG ;;
+    g) groups+=" $OPTARG" ;;
     f) files+=" $OPTARG" ;;
     l) only_list=yes ;;
-    *) sed -n '4,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
+    *) sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
     esac
 done
 
@@ -41,16 +74,35 @@ mkdir "$work/original"
 
 # ---- which
 
+# group_of FILE: the group it is in
+group_of() {
+    local group
+    for group in "${GROUPS_OF_FILES[@]}"; do
+        if grep -qwF -- "$1" <<<"${FILES[$group]}"; then
+            echo "$group"
+            return
+        fi
+    done
+    echo "$1 is in no group" >&2
+    return 1
+}
+
+# mutants_of FILE...: as many of them as wanted, which ones the seed decides
+mutants_of() {
+    (cd "$work/original" && for file in "$@"; do awk -f "$HERE/mutants.awk" "$file"; done) |
+        awk -v seed="$seed" 'BEGIN { srand(seed) } { printf "%.9f\t%s\n", rand(), $0 }' | sort -n | cut -f 2- |
+        awk -v count="$count" 'count == 0 || NR <= count'
+}
+
 # shellcheck disable=SC2086 # file names without spaces
-(cd "$work/original" && for file in ${files:-$MEMSYS_FILES $WALKER_FILES}; do
-    awk -f "$HERE/mutants.awk" "$file"
-done) | awk -v seed="$seed" 'BEGIN { srand(seed) } { printf "%.9f\t%s\n", rand(), $0 }' |
-    sort -n | cut -f 2- >"$work/every"
-if [ "$count" -gt 0 ]; then
-    head -n "$count" "$work/every" >"$work/mutants"
+if [ -n "$files" ]; then
+    mutants_of $files
 else
-    mv "$work/every" "$work/mutants"
-fi
+    for group in ${groups:-${GROUPS_OF_FILES[@]}}; do
+        [ -n "${FILES[$group]-}" ] || { echo "no group $group" >&2 && exit 2; }
+        mutants_of ${FILES[$group]}
+    done
+fi >"$work/mutants"
 if [ -n "$only_list" ]; then
     cat "$work/mutants"
     exit 0
@@ -58,28 +110,19 @@ fi
 
 # ---- one of them
 
-# names LIST: the tests named in that list of tests/unit/meson.build
-names() {
-    sed -n "/^$1 = \[/,/^\]/s/^ *'\(.*\)',.*/\1/p" "$work/original/tests/unit/meson.build"
-}
-
-# The allocator's own tests see nothing of pages' states: left out.
-memsys_tests=$(names memsys_tests | grep -vE '^(gmm.*|mm|status)$' | sed 's,.*,tests/unit/test-&,' | tr '\n' ' ')
-readonly memsys_tests
-
-# tests_of FILE: what must notice; the quickest to notice first
+# tests_of FILE: what must notice
 tests_of() {
-    case $1 in
-    emu/*) echo tests/model/test-paging-naive tests/unit/test-paging ;;
-    *) echo tests/model/test-memsys-model tests/model/test-page-events-model "$memsys_tests" ;;
-    esac
+    local test
+    for test in ${TESTS[$(group_of "$1")]}; do
+        echo "tests/${test%/*}/test-${test#*/}"
+    done
 }
 
 # passes DIR TEST: builds and runs it; 0 passed, 1 noticed, 2 does not compile
 passes() {
     ninja -C "$1" "$2" >"$1/ninja.log" 2>&1 || return 2
-    QUIRE_ITERATIONS=12000 CK_DEFAULT_TIMEOUT=10 CK_VERBOSITY=silent \
-        timeout 40 "$1/$2" >"$1/test.log" 2>&1 || return 1
+    QUIRE_ITERATIONS=12000 CK_DEFAULT_TIMEOUT=20 CK_VERBOSITY=silent \
+        timeout 120 "$1/$2" >"$1/test.log" 2>&1 || return 1
 }
 
 # try DIR FILE LINE TEXT: prints "killed", "survived" or "invalid"
@@ -134,8 +177,8 @@ check_original() {
 }
 
 cut -f 1 "$work/mutants" | sort -u | while read -r file; do
-    tests_of "$file" | tr ' ' '\n'
-done | grep . | sort -u >"$work/tests"
+    tests_of "$file"
+done | sort -u >"$work/tests"
 for ((i = 0; i < jobs; i++)); do
     prepare "$i" &
     pids[i]=$!
@@ -158,15 +201,19 @@ done
 echo 'survivors:'
 grep '^survived' "$work/results" | sort -t $'\t' -k 2,2 -k 3,3n |
     awk -F '\t' '{ sub(/^ */, "", $5); printf "  %s:%s: %s: %s\n", $2, $3, $4, $5 }' || true
-awk -F '\t' -v enough="$ENOUGH" '
-    { n[$2, $1]++; total[$1]++; files[$2] = 1 }
+while IFS=$'\t' read -r result file rest; do
+    printf '%s\t%s\t%s\n' "$result" "$(group_of "$file")" "$rest"
+done <"$work/results" | awk -F '\t' -v enough="$ENOUGH" '
+    { n[$2, $1]++; total[$1]++; groups[$2] = 1 }
     END {
-        printf "%-26s %8s %8s %8s\n", "", "noticed", "survived", "invalid"
-        for (file in files) {
-            printf "%-26s %8d %8d %8d\n", file, n[file, "killed"], n[file, "survived"], n[file, "invalid"]
+        printf "%-12s %8s %8s %8s %8s\n", "", "noticed", "survived", "invalid", "%"
+        for (group in groups) {
+            tried = n[group, "killed"] + n[group, "survived"]
+            printf "%-12s %8d %8d %8d %8.1f\n", group, n[group, "killed"], n[group, "survived"],
+                n[group, "invalid"], tried ? n[group, "killed"] * 100 / tried : 0
         }
         tried = total["killed"] + total["survived"]
         percent = tried ? total["killed"] * 100 / tried : 0
         printf "summary: %d of %d mutants noticed, %.1f %%\n", total["killed"], tried, percent
         exit tried == 0 || percent < enough
-    }' "$work/results"
+    }'
