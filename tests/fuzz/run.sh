@@ -27,6 +27,7 @@ declare -A FILES=(
     [memory]='memsys/access.c memsys/bulk.c memsys/handler.c memsys/mmio.c memsys/mmio2.c memsys/range.c
         memsys/rom.c memsys/view.c'
     [pci]='devices/pci.c devices/i440fx.c devices/piix3.c devices/piix3_ide.c devices/piix4_pm.c'
+    [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c'
 )
 
 # build NAME TARGETS... -- OPTIONS...: the programs and seeds of the targets in build-ci/NAME.
@@ -46,9 +47,11 @@ build() {
 # run_fuzzer BUILD TARGET SECONDS FOLDER: its status is the fuzzer's; 0 is no finding.
 run_fuzzer() {
     local program=$OUT/$1/tests/fuzz/fuzz-$2 seeds=$OUT/$1/tests/fuzz/seeds-$2 folder=$4
+    local max_len=4096
+    [ "$2" = state ] && max_len=32768 # a page of memory in it is 4096 bytes alone
     mkdir -p "$folder/corpus"
     # -entropic=0: its bookkeeping costs more than these targets do.
-    "$program" -max_total_time="$3" -timeout=10 -max_len=4096 -entropic=0 -print_final_stats=1 \
+    "$program" -max_total_time="$3" -timeout=10 -max_len="$max_len" -entropic=0 -print_final_stats=1 \
         -artifact_prefix="$folder/" "$folder/corpus" "$seeds" >"$folder/log" 2>&1
 }
 
@@ -69,6 +72,10 @@ fuzz_clean() {
 
 fuzz_planted() {
     local target=$1 folder=$WORK/$1/planted start=$EPOCHREALTIME
+    if [ "$target" = state ]; then
+        echo "NOT SHOWN: state has no planted bug, so nothing tells that it would find one"
+        return 0
+    fi
     rm -rf "$folder"
     mkdir -p "$folder"
     # The seeds alone must not find it: then the fuzzer would have nothing to do.
@@ -105,7 +112,7 @@ coverage() {
     for file in ${FILES[$target]}; do
         filters+=(--filter "$ROOT/$file")
     done
-    gcovr --root "$ROOT" "${filters[@]}" --csv "$dir" >"$WORK/$target/coverage.csv"
+    gcovr --root "$ROOT" "${filters[@]}" "$dir" --csv >"$WORK/$target/coverage.csv"
     percent=$(awk -F, 'NR > 1 { total += $2; covered += $3 } END { printf "%.1f", 100 * covered / total }' \
         "$WORK/$target/coverage.csv")
     awk -v got="$percent" -v wanted="$wanted" 'BEGIN { exit !(got < wanted) }' && low=1
