@@ -5,6 +5,7 @@
 #include "machine-fixture.h"
 
 #include "emu/loader.h"
+#include "emu/state-units.h"
 #include "memsys/access.h"
 #include "memsys/mm.h"
 #include "memsys/rom.h"
@@ -253,6 +254,103 @@ void fixture_load_flat(Fixture *fixture, const char *guest)
 void fixture_load_real(Fixture *fixture, const char *guest)
 {
     load(fixture, guest, 0x7c00);
+}
+
+/* ---- remap.bin ---- */
+
+/* The number in the routine's MOV; see tests/guests/traps/remap.asm. */
+#define NUMBER_AT 8
+
+static void change(Fixture *asking, uint32_t what)
+{
+    uint32_t number = 0x2222;
+
+    switch (what) {
+    case 0:
+        break;
+    case 1: /* as a device writes by DMA */
+        ck_assert_int_eq(
+            pgm_write(asking->pgm, 0x200000 + NUMBER_AT, &number, 4, MEM_ORIGIN_DEVICE), MEM_OK);
+        break;
+    case 2:
+        ck_assert_int_eq(
+            pgm_rom_protect(asking->pgm, 0xc0000, MEM_PAGE_SIZE, PGM_ROM_READ_RAM_WRITE_RAM),
+            MEM_OK);
+        break;
+    case 3:
+        ck_assert_int_eq(pgm_mmio2_unmap(asking->mmio2), MEM_OK);
+        break;
+    default:
+        pgm_cpu_set_a20(asking->machine->core.cpu, what != 4);
+        break;
+    }
+}
+
+/* The routine as the guest has it, with another number. */
+static void read_routine(Fixture *fixture, uint8_t *bytes, uint32_t number)
+{
+    GPhys at = FIXTURE_FLAT_ENTRY;
+    uint8_t window[13];
+    static const uint8_t start[] = { 0xb9, 0xe8, 0x03, 0, 0, 0x31, 0xf6, 0xb8, 0x11, 0x11 };
+
+    do {
+        ck_assert_int_eq(pgm_peek(fixture->pgm, ++at, window, sizeof(window)), MEM_OK);
+        ck_assert_uint_lt(at, FIXTURE_FLAT_ENTRY + 0x2000);
+    } while (memcmp(window, start, sizeof(start)) != 0);
+    ck_assert_int_eq(pgm_peek(fixture->pgm, at, bytes, 128), MEM_OK);
+    memcpy(bytes + NUMBER_AT, &number, 4);
+}
+
+void fixture_load_remap(Fixture *fixture)
+{
+    static uint8_t rom[MEM_PAGE_SIZE];
+    uint8_t routine[128];
+
+    fixture_load_flat(fixture, "remap.bin");
+    read_routine(fixture, rom, 0x1111);
+    ck_assert_int_eq(pgm_rom_register(fixture->pgm, 0xc0000, MEM_PAGE_SIZE, rom, sizeof(rom), 0xff,
+                                      PGM_ROM_FLAG_SHADOWED, "test", "rom", NULL),
+                     MEM_OK);
+    ck_assert_int_eq(
+        pgm_rom_protect(fixture->pgm, 0xc0000, MEM_PAGE_SIZE, PGM_ROM_READ_ROM_WRITE_RAM), MEM_OK);
+    read_routine(fixture, routine, 0x3333);
+    fixture_poke(fixture, 0xc0000, routine, sizeof(routine));
+    read_routine(fixture, routine, 0x4444);
+    fixture_poke(fixture, 0x210000, routine, sizeof(routine));
+    fixture->mmio2 =
+        pgm_mmio2_new(fixture->pgm, "test", 0, MEM_PAGE_SIZE, false, "frame buffer", NULL);
+    ck_assert_int_eq(pgm_mmio2_map(fixture->mmio2, 0x210000, NULL), MEM_OK);
+    read_routine(fixture, routine, 0x1111);
+    fixture_poke(fixture, 0x210000, routine, sizeof(routine));
+    fixture->hook = change;
+}
+
+/* ---- its state ---- */
+
+static const EmuField device_fields[] = {
+    EMU_FIELD_ARRAY(Fixture, registers), EMU_FIELD(Fixture, period_ns),
+    EMU_FIELD(Fixture, deadline),        EMU_FIELD(Fixture, n_ticks),
+    EMU_FIELD(Fixture, script_at),       EMU_FIELD(Fixture, n_done),
+    EMU_FIELD(Fixture, n_checks),        EMU_FIELD(Fixture, n_failed),
+    EMU_FIELD(Fixture, failed_at),
+};
+
+static unsigned device_parts(void *user, EmuStatePart *ret_parts)
+{
+    ret_parts[0] = (EmuStatePart) { .desc = { .name = "test",
+                                              .version = 1,
+                                              .size = sizeof(Fixture),
+                                              .fields = device_fields,
+                                              .n_fields = G_N_ELEMENTS(device_fields) },
+                                    .state = user };
+    return 1;
+}
+
+void fixture_add_state(Fixture *fixture)
+{
+    static const EmuStateUnit unit = { .name = "test", .version = 1, .parts = device_parts };
+
+    emu_machine_add_state(fixture->machine, &unit, fixture);
 }
 
 /* ---- running ---- */

@@ -21,6 +21,7 @@
 
 #include "emu/machine-internal.h"
 #include "memsys/mmio.h"
+#include "memsys/mmio2.h"
 #include "memsys/watch.h"
 
 #define FIXTURE_MMIO_BASE 0xa0000u
@@ -50,6 +51,7 @@ struct Fixture {
     Pgm *pgm;
     uint64_t ram_size;
     PgmMmio *mmio;
+    PgmMmio2 *mmio2; /* of remap.bin alone */
     uint8_t registers[64];
     EmuTimer *timer;
     uint32_t period_ns;
@@ -101,6 +103,10 @@ void fixture_free(Fixture *fixture);
  * 0x80000; or as the processor wakes up, the guest at 0:7C00. */
 void fixture_load_flat(Fixture *fixture, const char *guest);
 void fixture_load_real(Fixture *fixture, const char *guest);
+/* remap.bin with what it needs around it: a ROM, memory of a device, the host's changes. */
+void fixture_load_remap(Fixture *fixture);
+/* The test device is saved, restored and snapshotted with the machine. */
+void fixture_add_state(Fixture *fixture);
 void fixture_poke(Fixture *fixture, GPhys gpa, const void *bytes, size_t len);
 uint32_t fixture_peek32(Fixture *fixture, GPhys gpa);
 

@@ -4,10 +4,7 @@
  * they see and say how many checks that were; a failure names its line in the guest.
  */
 #include "firmware-fixture.h"
-
-#include "memsys/access.h"
-#include "memsys/mmio.h"
-#include "memsys/mmio2.h"
+#include "helper-device.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -61,126 +58,27 @@ START_TEST(ring_3_by_int_and_sysenter)
 }
 END_TEST
 
-/* ---- memory.c: its device; see there for the ports ---- */
-
-#define PORT_ASK_STOP 0xe0
-#define PORT_ADDRESS 0xe4
-#define PORT_VALUE 0xe8
-#define PORT_AT_ONCE 0xec
-#define PORT_MOVE 0xf0
-#define MMIO_BASE UINT64_C(0xd0000000)
-#define MMIO2_LEN (UINT64_C(64) << 10)
-
-typedef struct Helper {
-    Pgm *pgm;
-    PgmMmio *mmio;
-    PgmMmio2 *mmio2;
-    uint32_t registers[16];
-    uint32_t n_reads, n_writes;
-    uint32_t address, value;
-    bool at_once;
-} Helper;
-
-static Helper helper;
-
-static uint32_t helper_in(void *user, uint16_t port, unsigned size)
-{
-    const Helper *h = user;
-
-    (void)size;
-    return port == PORT_ASK_STOP ? h->n_reads : port == PORT_ADDRESS ? h->n_writes : 0;
-}
-
-static void helper_out(void *user, uint16_t port, unsigned size, uint32_t value)
-{
-    Helper *h = user;
-
-    (void)size;
-    switch (port) {
-    case PORT_ASK_STOP:
-        emu_machine_stop_soon(pc.machine);
-        break;
-    case PORT_ADDRESS:
-        h->address = value;
-        break;
-    case PORT_VALUE:
-        h->value = value;
-        if (h->at_once) {
-            ck_assert_int_eq(pgm_write_u32(h->pgm, h->address, value), MEM_OK);
-        }
-        break;
-    case PORT_AT_ONCE:
-        h->at_once = value != 0;
-        break;
-    case PORT_MOVE:
-        ck_assert_int_eq(pgm_mmio2_map(h->mmio2, value, NULL), MEM_OK);
-        break;
-    default:
-        ck_abort_msg("port 0x%x", port);
-    }
-}
-
-static MemStatus helper_mmio_read(void *user, uint64_t offset, unsigned size, uint64_t *ret_value)
-{
-    Helper *h = user;
-
-    ck_assert_uint_eq(size, 4);
-    h->n_reads++;
-    *ret_value = h->registers[offset / 4 % G_N_ELEMENTS(h->registers)];
-    return MEM_OK;
-}
-
-static MemStatus helper_mmio_write(void *user, uint64_t offset, unsigned size, uint64_t value)
-{
-    Helper *h = user;
-
-    ck_assert_uint_eq(size, 4);
-    h->n_writes++;
-    h->registers[offset / 4 % G_N_ELEMENTS(h->registers)] = (uint32_t)value;
-    return MEM_OK;
-}
-
-static void helper_init(void)
-{
-    static const EmuPortOps ports = { .read = helper_in, .write = helper_out, .sizes = 4 };
-    static const PgmMmioOps mmio = {
-        .read = helper_mmio_read, .write = helper_mmio_write, .min_size = 4, .max_size = 4
-    };
-    g_autoptr(GError) error = NULL;
-
-    helper = (Helper) { .pgm = emu_machine_pgm(pc.machine) };
-    ck_assert_uint_ne(emu_ports_add(emu_machine_ports(pc.machine), PORT_ASK_STOP,
-                                    PORT_MOVE + 4 - PORT_ASK_STOP, &ports, &helper, "helper",
-                                    &error),
-                      0);
-    helper.mmio = pgm_mmio_new(helper.pgm, 4096, &mmio, &helper, "helper", "registers", &error);
-    ck_assert_ptr_nonnull(helper.mmio);
-    ck_assert_int_eq(pgm_mmio_map(helper.mmio, MMIO_BASE, &error), MEM_OK);
-    helper.mmio2 = pgm_mmio2_new(helper.pgm, "helper", 0, MMIO2_LEN, false, "memory", &error);
-    ck_assert_ptr_nonnull(helper.mmio2);
-}
+/* ---- memory.c ---- */
 
 START_TEST(code_that_changes_and_memory_that_moves)
 {
+    HelperDevice helper;
     EmuStop stop;
     unsigned n_stops = 0;
 
     start(MEMORY_GUEST, NULL);
-    helper_init();
+    helper_device_init(&helper, pc.machine);
     for (;;) {
         stop = firmware_pc_run(&pc, 5);
         if (stop.reason != EMU_STOP_REQUEST) {
             break;
         }
-        /* The host's own write, between two runs. */
-        ck_assert_int_eq(pgm_write(helper.pgm, helper.address, &helper.value, 4, MEM_ORIGIN_DEVICE),
-                         MEM_OK);
+        ck_assert(helper_device_serve(&helper));
         n_stops++;
     }
     expect_end(stop, "110 checks\n");
     ck_assert_uint_eq(n_stops, 5);
-    pgm_mmio2_free(helper.mmio2);
-    pgm_mmio_free(helper.mmio);
+    helper_device_clear(&helper);
     firmware_pc_clear(&pc);
 }
 END_TEST

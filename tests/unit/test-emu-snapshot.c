@@ -8,7 +8,6 @@
 #include "emu/cpu-state.h"
 #include "emu/saved_state.h"
 #include "emu/snapshot.h"
-#include "emu/state-units.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -18,28 +17,6 @@
 #include <unistd.h>
 
 #define LIMIT_NS UINT64_C(5000000)
-
-/* The test device's own registers. */
-static const EmuField device_fields[] = {
-    EMU_FIELD_ARRAY(Fixture, registers), EMU_FIELD(Fixture, period_ns),
-    EMU_FIELD(Fixture, deadline),        EMU_FIELD(Fixture, n_ticks),
-    EMU_FIELD(Fixture, script_at),       EMU_FIELD(Fixture, n_done),
-    EMU_FIELD(Fixture, n_checks),        EMU_FIELD(Fixture, n_failed),
-    EMU_FIELD(Fixture, failed_at),
-};
-
-static unsigned device_parts(void *user, EmuStatePart *ret_parts)
-{
-    ret_parts[0] = (EmuStatePart) { .desc = { .name = "test",
-                                              .version = 1,
-                                              .size = sizeof(Fixture),
-                                              .fields = device_fields,
-                                              .n_fields = G_N_ELEMENTS(device_fields) },
-                                    .state = user };
-    return 1;
-}
-
-static const EmuStateUnit device_unit = { .name = "test", .version = 1, .parts = device_parts };
 
 static const struct {
     const char *guest;
@@ -55,7 +32,7 @@ static Fixture *new_guest(unsigned which)
 {
     Fixture *fixture = fixture_new_cpu(4, guests[which].cpu);
 
-    emu_machine_add_state(fixture->machine, &device_unit, fixture);
+    fixture_add_state(fixture);
     fixture_load_flat(fixture, guests[which].guest);
     return fixture;
 }
@@ -213,7 +190,7 @@ START_TEST(file_of_another_model_changes_nothing)
     Fixture *other = fixture_new_cpu(4, "qemu64");
     GError *error = NULL;
 
-    emu_machine_add_state(other->machine, &device_unit, other);
+    fixture_add_state(other);
     ck_assert(emu_save(one->machine, state_path, NULL, NULL));
 
     EmuSnapshot *before = emu_snapshot_take(other->machine, NULL, true, NULL);

@@ -7,8 +7,6 @@
 
 #include "emu/loader.h"
 #include "memsys/access.h"
-#include "memsys/mmio2.h"
-#include "memsys/rom.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -119,79 +117,11 @@ END_TEST
 
 /* ---- changes ---- */
 
-typedef struct Changes {
-    PgmMmio2 *mmio2;
-} Changes;
-
-/* The number in the routine's MOV; see tests/guests/traps/remap.asm. */
-#define NUMBER_AT 8
-
-static void change(Fixture *asking, uint32_t what)
-{
-    const Changes *changes = asking->hook_user;
-    uint32_t number = 0x2222;
-
-    switch (what) {
-    case 0:
-        break;
-    case 1: /* as a device writes by DMA */
-        ck_assert_int_eq(
-            pgm_write(asking->pgm, 0x200000 + NUMBER_AT, &number, 4, MEM_ORIGIN_DEVICE), MEM_OK);
-        break;
-    case 2:
-        ck_assert_int_eq(
-            pgm_rom_protect(asking->pgm, 0xc0000, MEM_PAGE_SIZE, PGM_ROM_READ_RAM_WRITE_RAM),
-            MEM_OK);
-        break;
-    case 3:
-        ck_assert_int_eq(pgm_mmio2_unmap(changes->mmio2), MEM_OK);
-        break;
-    default:
-        pgm_cpu_set_a20(asking->machine->core.cpu, what != 4);
-        break;
-    }
-}
-
-/* The routine as the guest has it, with another number. */
-static void read_routine(uint8_t *bytes, uint32_t number)
-{
-    GPhys at = FIXTURE_FLAT_ENTRY;
-    uint8_t window[13];
-    static const uint8_t start[] = { 0xb9, 0xe8, 0x03, 0, 0, 0x31, 0xf6, 0xb8, 0x11, 0x11 };
-
-    do {
-        ck_assert_int_eq(pgm_peek(fixture->pgm, ++at, window, sizeof(window)), MEM_OK);
-        ck_assert_uint_lt(at, FIXTURE_FLAT_ENTRY + 0x2000);
-    } while (memcmp(window, start, sizeof(start)) != 0);
-    ck_assert_int_eq(pgm_peek(fixture->pgm, at, bytes, 128), MEM_OK);
-    memcpy(bytes + NUMBER_AT, &number, 4);
-}
-
 START_TEST(code_follows_changes_from_outside_at_once)
 {
-    static uint8_t rom[MEM_PAGE_SIZE];
     static const FixtureMode modes[] = { FIXTURE_FREE, FIXTURE_SLICES, FIXTURE_STEP_1000 };
-    uint8_t routine[128];
-    Changes changes = { 0 };
 
-    fixture_load_flat(fixture, "remap.bin");
-    read_routine(rom, 0x1111);
-    ck_assert_int_eq(pgm_rom_register(fixture->pgm, 0xc0000, MEM_PAGE_SIZE, rom, sizeof(rom), 0xff,
-                                      PGM_ROM_FLAG_SHADOWED, "test", "rom", NULL),
-                     MEM_OK);
-    ck_assert_int_eq(
-        pgm_rom_protect(fixture->pgm, 0xc0000, MEM_PAGE_SIZE, PGM_ROM_READ_ROM_WRITE_RAM), MEM_OK);
-    read_routine(routine, 0x3333);
-    fixture_poke(fixture, 0xc0000, routine, sizeof(routine));
-    read_routine(routine, 0x4444);
-    fixture_poke(fixture, 0x210000, routine, sizeof(routine));
-    changes.mmio2 =
-        pgm_mmio2_new(fixture->pgm, "test", 0, MEM_PAGE_SIZE, false, "frame buffer", NULL);
-    ck_assert_int_eq(pgm_mmio2_map(changes.mmio2, 0x210000, NULL), MEM_OK);
-    read_routine(routine, 0x1111);
-    fixture_poke(fixture, 0x210000, routine, sizeof(routine));
-    fixture->hook = change;
-    fixture->hook_user = &changes;
+    fixture_load_remap(fixture);
 
     EmuStop stop = fixture_run(fixture, modes[_i], LIMIT_NS);
 
