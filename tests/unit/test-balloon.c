@@ -101,36 +101,6 @@ END_TEST
 
 /* ---- refusals */
 
-static void lock_p(void)
-{
-    PgmPlace place;
-
-    ck_assert(pgm_place_lookup(pgm, P, &place));
-    pgm_page_set_locks(place.range, place.index, PGM_RECORD_FRONT, 1, 0);
-}
-
-static void unlock_p(void)
-{
-    PgmPlace place;
-
-    ck_assert(pgm_place_lookup(pgm, P, &place));
-    pgm_page_set_locks(place.range, place.index, PGM_RECORD_FRONT, 0, 0);
-}
-
-static const struct {
-    GPhys gpa;
-    MemStatus status;
-} refused[] = {
-    { P + 1, MEM_ERR_UNALIGNED },
-    { P + 8 * PAGE + 0xfff, MEM_ERR_UNALIGNED },
-    { ABOVE, MEM_ERR_UNASSIGNED },
-    { UINT64_MAX & MEM_PAGE_MASK, MEM_ERR_UNASSIGNED },
-    { HOLE, MEM_ERR_NOT_RAM },
-    { P, MEM_ERR_IN_USE },
-    { HIGH, MEM_ERR_BALLOONED },            /* ballooned before */
-    { HIGH + 2 * PAGE, MEM_ERR_BALLOONED }, /* first of the list */
-};
-
 START_TEST(deflating_needs_ballooned_pages_each_once)
 {
     const GPhys two[] = { P, P + PAGE };
@@ -205,19 +175,6 @@ START_TEST(reset_deflates_all)
     ck_assert_int_eq(pgm_balloon_inflate(pgm, gpas, 2), MEM_OK);
 }
 END_TEST
-
-/* ---- overlays */
-
-static MemStatus mmio_read(void *user, uint64_t offset, unsigned size, uint64_t *ret_value)
-{
-    (void)user;
-    (void)offset;
-    (void)size;
-    *ret_value = 0x77;
-    return MEM_OK;
-}
-
-static const PgmMmioOps mmio_ops = { .read = mmio_read };
 
 /* ---- pages wanted */
 

@@ -2,9 +2,6 @@
 /*
  * Mappings of guest pages: what is refused, how locks are counted, and that nothing takes a locked
  * page away.
- *
- * Defects of VirtualBox's that have a test here: 11 (in its external variants the branch for "for
- * good" is dead, a refused read mapping keeps its lock, a bulk call locks twice).
  */
 #include "memsys/balloon.h"
 #include "memsys/map.h"
@@ -313,52 +310,6 @@ START_TEST(locks_of_both_kinds_count_apart)
 }
 END_TEST
 
-/* The 1,023rd lock is for good; one less is undone like any. */
-START_TEST(defect_11_a_page_can_be_locked_for_good)
-{
-    const unsigned n = _i % 2 == 0 ? 1023 : 1022;
-    const bool writable = _i / 2 == 0;
-    g_autofree GPhys *gpas = g_new(GPhys, n);
-    g_autofree PgmMapping *mappings = g_new(PgmMapping, n);
-
-    for (unsigned i = 0; i < n; i++) {
-        gpas[i] = P;
-    }
-    store(P, 1);
-    ck_assert_int_eq(pgm_map_pages(pgm, gpas, n, writable, mappings), MEM_OK);
-    check_locks(!writable, writable);
-    if (n == 1023) {
-        /* More do no harm. */
-        PgmMapping more;
-
-        ck_assert_int_eq(writable ? pgm_map_page(pgm, P, &more) : pgm_map_page_ro(pgm, P, &more),
-                         MEM_OK);
-        pgm_unmap_page(pgm, &more);
-    }
-    pgm_unmap_pages(pgm, mappings, n);
-    check_locks(n == 1023 && !writable, n == 1023 && writable);
-    ck_assert_uint_eq(writable ? pgm_page_write_locks(record_at(P))
-                               : pgm_page_read_locks(record_at(P)),
-                      n == 1023 ? PGM_LOCKS_FOR_GOOD : 0);
-}
-END_TEST
-
-START_TEST(defect_11_a_refused_bulk_mapping_undoes_the_rest)
-{
-    const GPhys gpas[] = { P, Q, P, HOLE, Q };
-    PgmMapping mappings[G_N_ELEMENTS(gpas)];
-
-    ck_assert_int_eq(pgm_map_pages(pgm, gpas, G_N_ELEMENTS(gpas), _i != 0, mappings),
-                     MEM_ERR_UNASSIGNED);
-    for (unsigned i = 0; i < G_N_ELEMENTS(gpas); i++) {
-        ck_assert_ptr_null(mappings[i].host);
-    }
-    ck_assert_uint_eq(pgm_page_write_locks(record_at(P)), 0);
-    ck_assert_uint_eq(pgm_page_read_locks(record_at(P)), 0);
-    check_locks(0, 0);
-}
-END_TEST
-
 START_TEST(bulk_mapping_counts_each_name_of_a_page)
 {
     const GPhys gpas[] = { P, Q, P + 100 };
@@ -454,8 +405,6 @@ int main(void)
     tcase_add_test(tcase, refusals);
     tcase_add_test(tcase, out_of_memory_locks_nothing);
     tcase_add_test(tcase, locks_of_both_kinds_count_apart);
-    tcase_add_loop_test(tcase, defect_11_a_page_can_be_locked_for_good, 0, 4);
-    tcase_add_loop_test(tcase, defect_11_a_refused_bulk_mapping_undoes_the_rest, 0, 2);
     tcase_add_test(tcase, bulk_mapping_counts_each_name_of_a_page);
     tcase_add_loop_test(tcase, locked_page_is_not_ballooned_or_shared, 0, 2);
     tcase_add_loop_test(tcase, reset_clears_a_locked_page_where_it_lies, 0, 2);

@@ -329,19 +329,6 @@ START_TEST(ram_beyond_the_limit_is_declined_whole)
 }
 END_TEST
 
-START_TEST(defect_01_machine_of_less_than_384k_reserves_what_it_has)
-{
-    g_autoptr(GError) error = NULL;
-    MmRegion got[MM_X86_MAX_REGIONS];
-
-    ck_assert_int_eq(mm_register_x86(pgm, 4 * K, DEFAULT, NULL), MEM_OK);
-    ck_assert_uint_eq(reserved_base(), 1 + MM_HANDY_PAGES);
-    ck_assert_uint_eq(mm_layout_x86(M, MM_HOLE_ABOVE, got, &error), 0);
-    ck_assert_ptr_nonnull(strstr(error->message, "too small"));
-    ck_assert_ptr_null(strstr(error->message, "too large"));
-}
-END_TEST
-
 /* ---- other machines */
 START_TEST(regions_are_registered_as_given)
 {
@@ -441,7 +428,6 @@ int main(void)
     tcase_add_loop_test(machine, refused_sizes_register_nothing, 0, G_N_ELEMENTS(refusals));
     tcase_add_loop_test(machine, conflict_registers_nothing, 0, G_N_ELEMENTS(obstacles));
     tcase_add_test(machine, ram_beyond_the_limit_is_declined_whole);
-    tcase_add_test(machine, defect_01_machine_of_less_than_384k_reserves_what_it_has);
     tcase_add_test(machine, regions_are_registered_as_given);
     tcase_add_loop_test(machine, bad_regions_register_nothing, 0, G_N_ELEMENTS(bad_regions));
     suite_add_tcase(suite, machine);

@@ -423,48 +423,6 @@ START_TEST(another_bios_goes_on_with_the_saved_bytes_until_a_reset)
 }
 END_TEST
 
-/* VirtualBox's live save tests "shadowed" the wrong way round, so that it treats plain ROM as
- * shadowed and loses shadow RAM; and it reads a page to see whether it is zeros after giving up the
- * lock (defect 24 of the reference). Here: both kinds, in every protection, and a page that becomes
- * zeros or ceases to be between the passes. */
-START_TEST(defect_24_live_save_keeps_shadow_ram_of_shadowed_rom_only)
-{
-    g_autoptr(MemStateWriter) writer = mem_state_writer_new(path, 1, NULL);
-    PgmLiveProgress progress;
-    PgmRomProt prot;
-
-    for (unsigned p = 0; p < PGM_N_ROM_PROTS; p++) {
-        GPhys gpa = BIOS + p * PAGE;
-
-        ck_assert_int_eq(pgm_rom_protect(a.pgm, gpa, PAGE, PGM_ROM_READ_ROM_WRITE_RAM), MEM_OK);
-        ck_assert_int_eq(pgm_write_u32(a.pgm, gpa, 0x1000 + p), MEM_OK);
-        ck_assert_int_eq(pgm_rom_protect(a.pgm, gpa, PAGE, (PgmRomProt)p), MEM_OK);
-    }
-    ck_assert_int_eq(pgm_write_u32(a.pgm, 0x5000, 1), MEM_OK);
-    PgmLiveSave *live = pgm_live_save_new(a.pgm, writer, NULL);
-
-    ck_assert_ptr_nonnull(live);
-    pgm_live_save_step(live, 10000, &progress);
-    ck_assert_int_eq(pgm_write_u32(a.pgm, BIOS + 3 * PAGE, 0x2003), MEM_OK); /* shadow RAM */
-    ck_assert_int_eq(pgm_write_u32(a.pgm, 0x5000, 0), MEM_OK);               /* now zeros */
-    ck_assert_int_eq(pgm_write_u32(a.pgm, 0x6000, 2), MEM_OK);               /* no more */
-    pgm_live_save_finish(live);
-    pgm_live_save_free(live);
-    ck_assert(mem_state_writer_commit(writer, NULL));
-    load(&b);
-    ck_assert_uint_eq(compare(&a, &b), 0);
-    for (unsigned p = 0; p < PGM_N_ROM_PROTS; p++) {
-        GPhys gpa = BIOS + p * PAGE;
-        uint32_t expected = p == 3 ? 0x2003 : 0x1000 + p;
-
-        ck_assert(pgm_rom_get_protection(b.pgm, gpa, &prot));
-        ck_assert_uint_eq(prot, p);
-        ck_assert_int_eq(pgm_rom_protect(b.pgm, gpa, PAGE, PGM_ROM_READ_RAM_WRITE_RAM), MEM_OK);
-        ck_assert_uint_eq(pgm_read_u32(b.pgm, gpa), expected);
-    }
-}
-END_TEST
-
 /* ---- machines that differ */
 
 static const struct {
@@ -995,7 +953,6 @@ int main(void)
     tcase_add_test(tc, a_fresh_machine_is_small_and_loads_over_a_used_one);
     tcase_add_test(tc, equal_pages_are_written_once);
     tcase_add_test(tc, another_bios_goes_on_with_the_saved_bytes_until_a_reset);
-    tcase_add_test(tc, defect_24_live_save_keeps_shadow_ram_of_shadowed_rom_only);
     tcase_add_loop_test(tc, a_machine_that_differs_is_refused_with_both_sides_named, 0,
                         G_N_ELEMENTS(others));
     tcase_add_loop_test(tc, hostile_units_are_refused_or_harmless, 0, 3);

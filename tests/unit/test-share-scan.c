@@ -154,23 +154,6 @@ START_TEST(equal_pages_of_one_machine_are_one)
 }
 END_TEST
 
-START_TEST(defect_20_equal_pages_merge_and_others_do_not)
-{
-    fill_page(pgm, P, 1);
-    fill_page(other, P, 1);
-    fill_page(pgm, Q, 2);
-    fill_page(other, Q, 2);
-    ck_assert_int_eq(pgm_write_u8(other, P + 4095, 0), MEM_OK);
-    for (unsigned i = 0; i < 5; i++) {
-        round_of_both();
-    }
-    ck_assert_uint_eq(gmm_now().duplicates, 1);
-    ck_assert_uint_eq(info_of(pgm, Q).id, info_of(other, Q).id);
-    ck_assert_uint_ne(info_of(pgm, P).id, info_of(other, P).id);
-    ck_assert_uint_eq(pgm_read_u8(other, P + 4095), 0);
-}
-END_TEST
-
 /* ---- zeros */
 
 START_TEST(page_of_zeros_goes_back)
@@ -406,7 +389,6 @@ int main(void)
     tcase_add_test(tcase, pages_written_between_two_visits_are_never_offered);
     tcase_add_test(tcase, write_to_a_merged_page_leaves_the_other_alone);
     tcase_add_test(tcase, equal_pages_of_one_machine_are_one);
-    tcase_add_test(tcase, defect_20_equal_pages_merge_and_others_do_not);
     tcase_add_test(tcase, page_of_zeros_goes_back);
     tcase_add_test(tcase, cpus_lose_what_they_hold_of_a_merged_page);
     tcase_add_test(tcase, nothing_is_looked_at_unless_allowed);
