@@ -45,7 +45,7 @@ declare -A TESTS=(
         unit/snapshot unit/saved-state model/page-events-model model/memsys-model'
     [snapshot]='unit/page-set unit/dirty unit/snapshot unit/snapshot-model unit/mmio2 unit/verify
         unit/saved-state unit/info unit/large-runs unit/balloon unit/compact model/memsys-model'
-    [sharing]='unit/gmm-share unit/gmm-content unit/share-scan unit/gmm-defects unit/gmm unit/gmm-verify
+    [sharing]='unit/gmm-share unit/gmm-content unit/share-scan unit/defects-gmm unit/defects-access unit/gmm unit/gmm-verify
         unit/gmm-faults unit/gmm-placed unit/gmm-model unit/info unit/gmm-threads unit/saved-state model/memsys-model'
     [loader]='unit/loader'
     [state]='unit/saved-state unit/state-file unit/balloon unit/snapshot-model model/memsys-model'
