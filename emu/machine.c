@@ -165,7 +165,8 @@ void emu_machine_on_free(EmuMachine *machine, GDestroyNotify func, void *user)
 void emu_machine_ask_stop(EmuMachine *machine, EmuStopReason reason, uint32_t code,
                           const char *text)
 {
-    /* The first one counts; but a stop that only a callback wished for must not hide the guest's. */
+    /* The first one counts; but a stop that only a callback wished for must not hide the guest's.
+     */
     if (machine->pending.reason != EMU_STOP_NONE &&
         (machine->pending.reason != EMU_STOP_REQUEST || reason == EMU_STOP_REQUEST)) {
         return;
@@ -274,10 +275,15 @@ void emu_machine_debug_exit(EmuMachine *machine, uint32_t value)
     emu_machine_ask_stop(machine, EMU_STOP_DEBUG_EXIT, value, text);
 }
 
-void emu_machine_reset(EmuMachine *machine)
+MemStatus emu_machine_reset(EmuMachine *machine)
 {
     g_assert(!machine->clock->in_guest);
 
+    MemStatus status = pgm_reset(machine->pgm);
+
+    if (status != MEM_OK) {
+        return status;
+    }
     machine->n_resets += machine->started;
     machine->started = true;
     machine->pending = (EmuStop) { .reason = EMU_STOP_NONE };
@@ -286,7 +292,6 @@ void emu_machine_reset(EmuMachine *machine)
     machine->init_pending = false;
     machine->has_kept = false;
     machine->halted = false;
-    pgm_reset(machine->pgm);
     pgm_cpu_set_a20(machine->core.cpu, true);
     for (unsigned i = 0; i < machine->on_reset->len; i++) {
         const EmuCallback *callback = &g_array_index(machine->on_reset, EmuCallback, i);
@@ -294,6 +299,7 @@ void emu_machine_reset(EmuMachine *machine)
         callback->func(callback->user);
     }
     uc_core_reset(&machine->core);
+    return MEM_OK;
 }
 
 void emu_machine_set_init_continues(EmuMachine *machine, bool continues)

@@ -125,8 +125,15 @@ void emu_machine_set_int_ack(EmuMachine *machine, EmuIntAckFunc func, void *user
 /* isa-debug-exit was written. */
 void emu_machine_debug_exit(EmuMachine *machine, uint32_t value);
 
-/* Hard reset: memory, devices, CPU, as at power-on, except that time goes on. */
-void emu_machine_reset(EmuMachine *machine);
+/**
+ * emu_machine_reset:
+ *
+ * Hard reset: memory, devices, CPU, as at power-on, except that time goes on.
+ *
+ * Returns: MEM_OK; MEM_ERR_NO_MEMORY with nothing changed if a snapshot has no room for what memory
+ *   gives up (pgm_reset()): free some and call it again. Without snapshots it cannot fail.
+ */
+MemStatus emu_machine_reset(EmuMachine *machine);
 
 /**
  * emu_machine_run:

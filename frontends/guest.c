@@ -204,7 +204,9 @@ bool fe_guest_reset(FeGuest *guest, GError **error)
 {
     const FeRunOptions *options = guest->options;
 
-    emu_machine_reset(guest->machine);
+    if (emu_machine_reset(guest->machine) != MEM_OK) {
+        return fe_fail(error, "no memory to keep for a snapshot what the reset clears");
+    }
     emu_symbols_free(guest->symbols);
     guest->symbols = emu_symbols_new();
     for (unsigned i = 0; i < options->loads->len; i++) {

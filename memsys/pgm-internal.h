@@ -299,8 +299,9 @@ bool pgm_page_set_mark(PgmRange *range, uint64_t index, bool mark);
 
 /* ---- reset.c */
 
-/* The page as a reset leaves it: ZERO, or cleared where it lies if it is locked or if all stay. */
-void pgm_page_reset(PgmRange *range, uint64_t index, PgmRecord which);
+/* The page as a reset leaves it: ZERO, or cleared where it lies if it is locked or if all stay.
+ * MEM_OK; MEM_ERR_NO_MEMORY with a snapshot if nothing was made ready, then it is as it was. */
+MemStatus pgm_page_reset(PgmRange *range, uint64_t index, PgmRecord which);
 
 /* ---- balloon.c */
 
@@ -378,7 +379,9 @@ uint8_t *pgm_tlb_fill_ram(Pgm *pgm, GPhys gpa, uint64_t need);
 /* ROM: the record that reads see, and whether writes reach one. */
 PgmRecord pgm_rom_read_record(const PgmRange *range, uint64_t index);
 bool pgm_rom_write_record(const PgmRange *range, uint64_t index, PgmRecord *ret_which);
-void pgm_rom_reset(PgmRange *range);
+MemStatus pgm_rom_reset(PgmRange *range); /* as pgm_page_reset() for all its pages */
+/* Does the ROM hold other bytes than its image? */
+bool pgm_rom_is_patched(const PgmRange *range, uint64_t index);
 void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots); /* one a page */
 
 /* ---- access.c */

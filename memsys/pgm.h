@@ -178,8 +178,16 @@ MemStatus pgm_ram_register(Pgm *pgm, GPhys start, uint64_t len, const char *desc
  * pages to ZERO, every shadowed ROM to read-ROM/ignore-writes with its shadow dropped, disabled
  * handlers armed again. ROM bytes that pgm_poke() changed are the image's again. MMIO2 keeps its
  * bytes: its device clears it.
+ *
+ * Without snapshots it cannot fail. With one, each page given up needs an entry
+ * (pgm_snapshot_set_limit()), and a ROM page that was patched a host page; all is made ready first.
+ *
+ * Thread: the machine's, while the guest does not execute.
+ *
+ * Returns: MEM_OK; MEM_ERR_NO_MEMORY with nothing changed: raise the limit, drop a snapshot or free
+ *   memory, then call it again
  */
-void pgm_reset(Pgm *pgm);
+MemStatus pgm_reset(Pgm *pgm);
 
 /**
  * pgm_preallocate:

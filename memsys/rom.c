@@ -327,27 +327,45 @@ void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots)
     }
 }
 
-void pgm_rom_reset(PgmRange *range)
+bool pgm_rom_is_patched(const PgmRange *range, uint64_t index)
 {
-    PgmRom *rom = pgm_rom_of(range);
-    Pgm *pgm = range->pgm;
+    return memcmp(pgm_host(range->pgm, pgm_page_id(range->pages[index])),
+                  ((const PgmRom *)range)->image + (index << MEM_PAGE_SHIFT), MEM_PAGE_SIZE) != 0;
+}
+
+/* What a debugger patched is the factory's again. */
+static MemStatus heal(PgmRange *range, uint64_t index)
+{
+    MemStatus status = pgm_page_make_writable(range, index, PGM_RECORD_FRONT);
+
+    if (status == MEM_OK) {
+        PageId id = pgm_page_id(range->pages[index]);
+
+        memcpy(pgm_host(range->pgm, id), pgm_rom_of(range)->image + (index << MEM_PAGE_SHIFT),
+               MEM_PAGE_SIZE);
+        pgm_code_written(range->pgm, id, 0, MEM_PAGE_SIZE);
+    }
+    return status;
+}
+
+MemStatus pgm_rom_reset(PgmRange *range)
+{
+    const PgmRom *rom = pgm_rom_of(range);
+    MemStatus worst = MEM_OK;
 
     for (uint64_t i = 0; i < range->n_pages; i++) {
-        const uint8_t *image = rom->image + (i << MEM_PAGE_SHIFT);
+        MemStatus status = MEM_OK;
 
         if (rom->prot[i] != PGM_ROM_READ_ROM_WRITE_IGNORE) {
             set_prot(range, i, PGM_ROM_READ_ROM_WRITE_IGNORE);
         }
         if (rom->shadow) {
-            pgm_page_reset(range, i, PGM_RECORD_SHADOW);
+            status = pgm_page_reset(range, i, PGM_RECORD_SHADOW);
         }
-        /* What a debugger patched is the factory's again. */
-        if (memcmp(pgm_host(pgm, pgm_page_id(range->pages[i])), image, MEM_PAGE_SIZE) != 0 &&
-            pgm_page_make_writable(range, i, PGM_RECORD_FRONT) == MEM_OK) {
-            PageId id = pgm_page_id(range->pages[i]);
-
-            memcpy(pgm_host(pgm, id), image, MEM_PAGE_SIZE);
-            pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
+        if (status == MEM_OK && pgm_rom_is_patched(range, i)) {
+            status = heal(range, i);
         }
+        worst = status != MEM_OK ? status : worst;
     }
+    return worst;
 }

@@ -43,6 +43,25 @@ void pgm_edge_trim(Pgm *pgm)
     }
 }
 
+bool pgm_edge_make_spares(Pgm *pgm, const PgmEdge *edge, uint64_t n)
+{
+    uint64_t room = edge->last ? PGM_ENTRIES_PER_BLOCK - edge->last->n : 0;
+    const PgmEntryBlock *spare = pgm->tracking->spare_blocks;
+
+    for (; room < n && spare; spare = spare->next) {
+        room += PGM_ENTRIES_PER_BLOCK;
+    }
+    for (; room < n; room += PGM_ENTRIES_PER_BLOCK) {
+        PgmEntryBlock *block = pgm->os->try_alloc0(sizeof *block);
+
+        if (!block) {
+            return false;
+        }
+        spare_block(pgm, block);
+    }
+    return true;
+}
+
 static void add_block(PgmEdge *edge, PgmEntryBlock *block)
 {
     if (edge->last) {

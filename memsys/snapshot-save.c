@@ -44,9 +44,23 @@ static void save_content(Pgm *pgm, PgmPage page, PgmEntry *ret_entry)
     }
 }
 
+static uint64_t n_room(const PgmTracking *tracking)
+{
+    uint64_t limit = MIN(tracking->limit, tracking->reserved - 1);
+
+    return limit > tracking->n_entries ? limit - tracking->n_entries : 0;
+}
+
 static bool has_room(const PgmTracking *tracking)
 {
-    return tracking->n_entries < MIN(tracking->limit, tracking->reserved - 1);
+    return n_room(tracking) > 0;
+}
+
+MemStatus pgm_snapshot_make_room(Pgm *pgm, uint64_t n)
+{
+    return n <= n_room(pgm->tracking) && pgm_edge_make_spares(pgm, &pgm->tracking->live, n)
+               ? MEM_OK
+               : MEM_ERR_NO_MEMORY;
 }
 
 MemStatus pgm_snapshot_save_to(PgmEdge *edge, PgmRange *range, uint64_t index, PgmRecord which)
@@ -91,18 +105,20 @@ MemStatus pgm_page_before_drop(PgmRange *range, uint64_t index, PgmRecord which,
 
     *ret_kept = false;
     if (!tracking || !tracking->current || !pgm_range_is_tracked(range) ||
-        (page & PGM_PAGE_SAVED_BIT) != 0 || !pgm_state_is_private(pgm_page_state(page))) {
+        (page & PGM_PAGE_SAVED_BIT) != 0 || pgm_page_id(page) == MEM_ZERO_PAGE_ID) {
         return pgm_page_before_change(range, index, which);
     }
     if (!has_room(tracking) || !pgm_edge_make_room(pgm, &tracking->live)) {
         return MEM_ERR_NO_MEMORY;
     }
     pgm_recharge_to_shadow(pgm, pgm_page_id(page));
-    *pgm_edge_append(&tracking->live) = (PgmEntry) { .range = range,
-                                                     .index = index,
-                                                     .record = (uint8_t)which,
-                                                     .state = PGM_PAGE_ALLOCATED,
-                                                     .id = pgm_page_id(page) };
+    *pgm_edge_append(&tracking->live) =
+        (PgmEntry) { .range = range,
+                     .index = index,
+                     .record = (uint8_t)which,
+                     .state = pgm_page_state(page) == PGM_PAGE_SHARED ? PGM_PAGE_SHARED
+                                                                      : PGM_PAGE_ALLOCATED,
+                     .id = pgm_page_id(page) };
     pgm_entries_count(tracking, 1);
     pgm_page_set_saved(range, index, which, true);
     pgm_tracking_mark(range, index, which);

@@ -149,6 +149,8 @@ void pgm_dirty_sets_free(PgmRange *range);
 
 /* Room for one more entry at the end; false if the host has no memory. */
 bool pgm_edge_make_room(Pgm *pgm, PgmEdge *edge);
+/* Spare blocks for @n more entries at the end; false likewise. */
+bool pgm_edge_make_spares(Pgm *pgm, const PgmEdge *edge, uint64_t n);
 /* There must be room. The caller has counted the entry (pgm_entries_count()). */
 PgmEntry *pgm_edge_append(PgmEdge *edge);
 /* Empties @from into the end of @to. */
@@ -181,6 +183,9 @@ void pgm_settle_restored(Pgm *pgm);
 MemStatus pgm_snapshot_save(PgmRange *range, uint64_t index, PgmRecord which);
 /* Onto another edge, which may become the live one; the record is left alone. */
 MemStatus pgm_snapshot_save_to(PgmEdge *edge, PgmRange *range, uint64_t index, PgmRecord which);
+/* Room for @n entries more on the live edge, so that pages can be given up without fail. MEM_OK or
+ * MEM_ERR_NO_MEMORY. */
+MemStatus pgm_snapshot_make_room(Pgm *pgm, uint64_t n);
 /* What an entry holds goes, and the entry out of the count: a page to the stock, a reference to
  * GMM. */
 void pgm_entry_drop_content(Pgm *pgm, PgmEntry *entry);

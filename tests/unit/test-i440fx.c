@@ -3,6 +3,7 @@
 
 #include "memsys/access.h"
 #include "memsys/rom.h"
+#include "memsys/snapshot.h"
 #include "pci-fixture.h"
 
 #define DEVFN DEV_PCI_DEVFN(0, 0)
@@ -253,6 +254,27 @@ START_TEST(locked_smram_stays_closed_until_reset)
 }
 END_TEST
 
+START_TEST(smram_cleared_by_a_reset_comes_back_with_a_snapshot)
+{
+    config_write(DEVFN, 0x72, 1, 0x4A);
+    ck_assert_int_eq(pgm_write_u8(pgm, 0xA1000, 0x12), MEM_OK);
+    PgmSnapshot *snapshot = pgm_snapshot_take(pgm, NULL, PGM_SNAPSHOT_CHECKED, NULL);
+    PgmSnapshotStats snapshots;
+
+    ck_assert_ptr_nonnull(snapshot);
+    dev_i440fx_reset(bridge);
+    pgm_snapshot_get_stats(pgm, &snapshots);
+    ck_assert_uint_eq(snapshots.n_live, 1); /* what was clear already costs nothing */
+    pgm_snapshot_restore(snapshot);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+    ck_assert_uint_eq(pgm_read_u8(pgm, 0xA1000), 0x12);
+    /* No room: the page keeps its bytes rather than to change behind the snapshot's back. */
+    ck_assert_int_eq(pgm_snapshot_set_limit(pgm, 0), MEM_OK);
+    dev_i440fx_reset(bridge);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+}
+END_TEST
+
 START_TEST(reset_shows_the_rom_again)
 {
     set_pam(12, 3);
@@ -330,6 +352,7 @@ int main(void)
     tcase_add_test(tcase, firmware_copies_itself);
     tcase_add_test(tcase, smram_opens_and_closes);
     tcase_add_test(tcase, locked_smram_stays_closed_until_reset);
+    tcase_add_test(tcase, smram_cleared_by_a_reset_comes_back_with_a_snapshot);
     tcase_add_test(tcase, reset_shows_the_rom_again);
     tcase_add_test(tcase, a_saved_state_comes_back);
     tcase_add_test(tcase, any_input_is_survived);

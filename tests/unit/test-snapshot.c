@@ -570,13 +570,99 @@ START_TEST(reset_machine_comes_back)
     PgmSnapshot *snapshot = take(PGM_SNAPSHOT_CHECKED);
     PageId id = page_at(P).id;
 
-    pgm_reset(pgm);
+    ck_assert_int_eq(pgm_reset(pgm), MEM_OK);
     ck_assert_uint_eq(pgm_read_u32(pgm, P), 0);
     ck_assert_uint_eq(numbers().n_saved, 1); /* the page itself, not a copy */
     ck_assert_uint_eq(numbers().n_stock, 0);
     pgm_snapshot_restore(snapshot);
     check_is(&was);
     ck_assert_uint_eq(page_at(P).id, id);
+}
+END_TEST
+
+/* A locked page, written ones, a shared one, a ballooned one, shadow RAM, a patched ROM page. */
+static void make_all_kinds(PgmMapping *ret_mapping)
+{
+    static const uint8_t patch[4] = { 1, 2, 3, 4 };
+    GPhys gpa = RAM + 20 * PAGE;
+
+    ck_assert_int_eq(pgm_map_page(pgm, RAM + 10 * PAGE, ret_mapping), MEM_OK);
+    for (unsigned i = 11; i < 20; i++) {
+        store(RAM + i * PAGE, i);
+    }
+    ck_assert_int_eq(pgm_page_share_internal(pgm, RAM + 11 * PAGE), MEM_OK);
+    ck_assert_int_eq(pgm_balloon_inflate(pgm, &gpa, 1), MEM_OK);
+    ck_assert_int_eq(pgm_rom_protect(pgm, ROM, PAGE, PGM_ROM_READ_RAM_WRITE_RAM), MEM_OK);
+    store(ROM, 9);
+    ck_assert_int_eq(pgm_poke(pgm, ROM + PAGE, patch, sizeof patch), MEM_OK);
+}
+
+/* RAM that reads other than zeros, or ROM other than its image. */
+static unsigned n_left(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < N_RAM; i++) {
+        n += pgm_read_u32(pgm, RAM + i * PAGE) != 0;
+    }
+    for (unsigned i = 0; i < N_ROM; i++) {
+        n += pgm_rom_is_patched(rom_range, i) ||
+             pgm_read_u8(pgm, ROM + i * PAGE + 1) != (uint8_t)((i * PAGE + 1) * 7 + i);
+    }
+    return n;
+}
+
+START_TEST(reset_without_room_for_entries_changes_nothing_and_can_be_done_later)
+{
+    PgmMapping mapping;
+
+    make_all_kinds(&mapping);
+    take_picture(&was);
+    PgmSnapshot *snapshot = take(PGM_SNAPSHOT_CHECKED);
+    unsigned n_before = n_left();
+    uint64_t limit = numbers().n_entries;
+    MemStatus status;
+
+    ck_assert_uint_gt(n_before, 10);
+    for (;; limit++) {
+        ck_assert_int_eq(pgm_snapshot_set_limit(pgm, limit), MEM_OK);
+        status = pgm_reset(pgm);
+        if (status == MEM_OK) {
+            break;
+        }
+        ck_assert_int_eq(status, MEM_ERR_NO_MEMORY);
+        ck_assert_uint_eq(n_left(), n_before);
+        check_sound();
+    }
+    /* locked, 9 written, ballooned, shadow, patched */
+    ck_assert_uint_eq(limit, 13);
+    ck_assert_uint_eq(n_left(), 0);
+    check_sound();
+    pgm_snapshot_restore(snapshot);
+    check_is(&was);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+    pgm_unmap_page(pgm, &mapping);
+}
+END_TEST
+
+START_TEST(reset_gives_pages_up_without_a_page_to_be_had)
+{
+    store(P, 1);
+    store(Q, 2);
+    ck_assert_int_eq(pgm_page_share_internal(pgm, Q), MEM_OK);
+    take_picture(&was);
+    PgmSnapshot *snapshot = take(PGM_SNAPSHOT_CHECKED);
+
+    gmm_set_limit(gmm, 0);
+    fake_os_fail(FAKE_TRY_ALLOC0, 1, 1);
+    ck_assert_int_eq(pgm_reset(pgm), MEM_ERR_NO_MEMORY); /* the host has no block of entries */
+    check_is(&was);
+    fake_os_heal();
+    ck_assert_int_eq(pgm_reset(pgm), MEM_OK);
+    ck_assert_uint_eq(n_left(), 0);
+    check_sound();
+    pgm_snapshot_restore(snapshot);
+    check_is(&was);
 }
 END_TEST
 
@@ -634,6 +720,8 @@ int main(void)
     tcase_add_test(tcase, handler_that_goes_is_forgotten);
     tcase_add_test(tcase, freed_machine_takes_its_snapshots_along);
     tcase_add_test(tcase, reset_machine_comes_back);
+    tcase_add_test(tcase, reset_without_room_for_entries_changes_nothing_and_can_be_done_later);
+    tcase_add_test(tcase, reset_gives_pages_up_without_a_page_to_be_had);
     tcase_add_test(tcase, checker_sees_a_page_that_can_be_written_unseen);
     tcase_add_test(tcase, unchecked_snapshot_cannot_be_checked);
     suite_add_tcase(suite, tcase);
