@@ -3,7 +3,9 @@
 #
 # run.sh [-n COUNT] [-s SEED] [-j JOBS] [-g GROUP] [-f FILE] [-l]: puts small faults into the code, one at a
 # time, and runs the tests that ought to notice. A fault that none of them notices is a survivor, listed
-# at the end. Ends with an error if fewer than 90 % are noticed. Everything happens in copies under TMPDIR.
+# at the end. Ends with an error if fewer than 90 % are noticed. Survivors that somebody has looked at and found
+# to be the same program stand in equivalent.txt with the reason; they do not count. Everything happens
+# in copies under TMPDIR.
 #
 #   -n COUNT   how many of each group, taken at random (25; 0: all there are)
 #   -s SEED    which ones (1)
@@ -61,7 +63,7 @@ while getopts n:s:j:g:f:l option; do
     g) groups+=" $OPTARG" ;;
     f) files+=" $OPTARG" ;;
     l) only_list=yes ;;
-    *) sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
+    *) sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
     esac
 done
 
@@ -110,6 +112,12 @@ fi
 
 # ---- one of them
 
+# is_equivalent FILE WHAT TEXT: does equivalent.txt say so?
+is_equivalent() {
+    local text=$3
+    grep -qxF -- "$1: $2: ${text#"${text%%[! ]*}"}" "$HERE/equivalent.txt"
+}
+
 # tests_of FILE: what must notice
 tests_of() {
     local test
@@ -148,7 +156,11 @@ worker() {
     while IFS=$'\t' read -r file line what text; do
         n=$((n + 1))
         [ $((n % jobs)) -eq "$1" ] || continue
-        result=$(try "$dir" "$file" "$line" "$text")
+        if is_equivalent "$file" "$what" "$text"; then
+            result=equivalent
+        else
+            result=$(try "$dir" "$file" "$line" "$text")
+        fi
         printf '%s\t%s\t%s\t%s\t%s\n' "$result" "$file" "$line" "$what" "$text" >>"$work/results"
     done <"$work/mutants"
 }
@@ -206,11 +218,11 @@ while IFS=$'\t' read -r result file rest; do
 done <"$work/results" | awk -F '\t' -v enough="$ENOUGH" '
     { n[$2, $1]++; total[$1]++; groups[$2] = 1 }
     END {
-        printf "%-12s %8s %8s %8s %8s\n", "", "noticed", "survived", "invalid", "%"
+        printf "%-12s %8s %8s %10s %8s %8s\n", "", "noticed", "survived", "equivalent", "invalid", "%"
         for (group in groups) {
             tried = n[group, "killed"] + n[group, "survived"]
-            printf "%-12s %8d %8d %8d %8.1f\n", group, n[group, "killed"], n[group, "survived"],
-                n[group, "invalid"], tried ? n[group, "killed"] * 100 / tried : 0
+            printf "%-12s %8d %8d %10d %8d %8.1f\n", group, n[group, "killed"], n[group, "survived"],
+                n[group, "equivalent"], n[group, "invalid"], tried ? n[group, "killed"] * 100 / tried : 0
         }
         tried = total["killed"] + total["survived"]
         percent = tried ? total["killed"] * 100 / tried : 0
