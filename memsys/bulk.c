@@ -112,6 +112,7 @@ MemStatus pgm_read(Pgm *pgm, GPhys gpa, void *buf, uint64_t len, MemOrigin origi
     uint8_t *to = buf;
     uint64_t n_there = pgm_clamp_len(gpa, len);
 
+    pgm->stats.bulk_reads++;
     pgm->stats.bulk_read_bytes += len;
     memset(to + n_there, 0xff, len - n_there);
     len = n_there;
@@ -275,6 +276,7 @@ MemStatus pgm_write(Pgm *pgm, GPhys gpa, const void *buf, uint64_t len, MemOrigi
     const uint8_t *from = buf;
 
     len = pgm_clamp_len(gpa, len);
+    pgm->stats.bulk_writes++;
     pgm->stats.bulk_write_bytes += len;
     while (len > 0) {
         uint64_t done;

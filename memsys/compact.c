@@ -7,7 +7,7 @@
  * Source: ours; VirtualBox's GMM has no compaction.
  */
 #include "memsys/gmm-internal.h"
-#include "memsys/pgm-internal.h"
+#include "memsys/tracking-internal.h"
 
 #define COMPACT_BATCH 64
 
@@ -64,6 +64,8 @@ uint64_t pgm_compact_slice(Pgm *pgm, uint64_t n_pages)
 
     pgm_lock(pgm);
     /* What lies in stock shall not keep a chunk, and GMM must know whose the others are. */
+    pgm_stock_release(pgm);
+    pgm_pool_release(pgm);
     pgm_handy_return_all(pgm);
     pgm_batch_begin(pgm);
     /* Pages that must stay cost no budget, but each is named once a round and the round ends. */

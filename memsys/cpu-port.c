@@ -43,6 +43,7 @@ void pgm_cpu_set_a20(PgmCpu *cpu, bool enabled)
         return;
     }
     cpu->a20_mask = mask;
+    cpu->n_a20_changes++;
     if (cpu->callbacks->invalidate_all) {
         cpu->callbacks->invalidate_all(cpu->user, cpu->pgm->any_executed);
     }

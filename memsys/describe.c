@@ -172,7 +172,8 @@ char *pgm_describe(Pgm *pgm, GPhys gpa)
 typedef struct Run {
     GPhys first;
     PgmPage page;
-    const char *prot; /* of shadowed ROM; else NULL */
+    const char *prot;      /* of shadowed ROM; else NULL */
+    const PgmRange *shown; /* whose pages an MMIO range shows here as aliases; else NULL */
 } Run;
 
 static void print_run(GString *text, const PgmSpan *span, const Run *run, GPhys last)
@@ -186,6 +187,11 @@ static void print_run(GString *text, const PgmSpan *span, const Run *run, GPhys 
                            pgm_page_state_name(pgm_page_state(page)));
     if (pgm_page_handler(page) != PGM_HANDLER_NONE && pgm_page_type(page) != PGM_PAGE_MMIO) {
         g_string_append_printf(text, " handler %s", handler_name(pgm_page_handler(page)));
+        pgm_handlers_print_names(span->range, run->first - span->range->start,
+                                 last - span->range->start, text);
+    }
+    if (run->shown != NULL) {
+        g_string_append_printf(text, " of \"%s\"", run->shown->description);
     }
     if (run->prot != NULL) {
         g_string_append_printf(text, " %s", run->prot);
@@ -205,6 +211,7 @@ static Run run_at(Pgm *pgm, PgmRange *range, GPhys gpa)
 
     (void)pgm_place_lookup(pgm, gpa, &place);
     run.page = shown_page(&place) & shown_bits;
+    run.shown = place.shown != place.range ? place.range : NULL;
     if (range->kind == PGM_RANGE_ROM && ((const PgmRom *)range)->shadow != NULL) {
         run.prot = pgm_rom_prot_name((PgmRomProt)((const PgmRom *)range)->prot[index]);
     }
@@ -238,7 +245,7 @@ static void print_span(Pgm *pgm, const PgmSpan *span, GString *text)
     for (GPhys gpa = next_page(span, span->first); gpa <= span->last; gpa = next_page(span, gpa)) {
         Run next = run_at(pgm, range, gpa);
 
-        if (next.page != run.page || next.prot != run.prot) {
+        if (next.page != run.page || next.prot != run.prot || next.shown != run.shown) {
             print_run(text, span, &run, gpa - 1);
             run = next;
         }

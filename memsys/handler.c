@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define HANDLERS_NAMED_MAX 4 /* of one run of pages in the map */
+
 struct PgmHandler {
     Pgm *pgm;
     PgmRange *range; /* NULL: the range is gone */
@@ -83,6 +85,26 @@ const PgmHandler *pgm_handler_at(const PgmRange *range, uint64_t offset, uint64_
         return NULL;
     }
     return handler;
+}
+
+void pgm_handlers_print_names(const PgmRange *range, uint64_t first, uint64_t last, GString *text)
+{
+    unsigned begin = handler_index_above(range, first);
+    unsigned end = begin;
+
+    for (; range->handlers && end < range->handlers->len; end++) {
+        const PgmHandler *handler = g_ptr_array_index(range->handlers, end);
+
+        if (handler->offset > last) {
+            break;
+        }
+        if (end - begin < HANDLERS_NAMED_MAX) {
+            g_string_append_printf(text, " \"%s\"", handler->description);
+        }
+    }
+    if (end - begin > HANDLERS_NAMED_MAX) {
+        g_string_append_printf(text, " and %u more", end - begin - HANDLERS_NAMED_MAX);
+    }
 }
 
 PgmHandlerResult pgm_handler_call(Pgm *pgm, const PgmHandler *handler,
@@ -211,6 +233,7 @@ PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t
         range->handlers = g_ptr_array_new();
     }
     g_ptr_array_insert(range->handlers, (int)at, handler);
+    pgm->stats.handler_inserts++;
     pgm_layout_changed(pgm);
     update_pages(range, first_page(handler), last_page(handler));
     return handler;
@@ -223,6 +246,7 @@ void pgm_handler_free(PgmHandler *handler)
     }
     PgmRange *range = handler->range;
 
+    handler->pgm->stats.handler_removals++;
     if (range) {
         pgm_tracking_handler_gone(handler->pgm, handler);
         g_ptr_array_remove(range->handlers, handler);
@@ -292,6 +316,7 @@ void pgm_handler_reset(PgmHandler *handler)
     if (n_off == 0) {
         return;
     }
+    handler->pgm->stats.handler_resets++;
     pgm_layout_changed(handler->pgm);
     handler->n_off = 0;
     /* The bits' memory stays: a restore may have to switch off again and must not fail. */

@@ -54,10 +54,15 @@ bool pgm_run_take(PgmRange *range, uint64_t index, PageId *ret_id)
         return false;
     }
     unsigned place = (unsigned)((gpa - run_start) >> MEM_PAGE_SHIFT);
+    uint32_t *chunk = &range->runs[run_of(range, gpa)];
+    uint32_t old_chunk = *chunk;
 
-    if (gmm_vm_alloc_placed(pgm->mm.vm, &range->runs[run_of(range, gpa)], place, &page) != MEM_OK) {
+    if (gmm_vm_alloc_placed(pgm->mm.vm, chunk, place, &page) != MEM_OK) {
+        pgm->stats.large_run_failures++;
         return false;
     }
+    pgm->stats.large_runs += *chunk != old_chunk;
+    pgm->stats.large_run_pages++;
     if (!page.zeroed) {
         memset(pgm_host(pgm, page.id), 0, MEM_PAGE_SIZE);
     }

@@ -251,6 +251,7 @@ MemStatus pgm_mmio2_query_dirty(PgmMmio2 *mmio2, uint64_t *bitmap, uint64_t n_wo
     if (n_words != n_dirty_words(mmio2)) {
         return MEM_ERR_INVALID_PARAMETER;
     }
+    mmio2->range.pgm->stats.mmio2_queries++;
     if (bitmap) {
         memcpy(bitmap, mmio2->dirty, n_words * sizeof(uint64_t));
     }

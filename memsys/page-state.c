@@ -14,6 +14,7 @@
  *
  * Source: state table from VirtualBox's PGM; counters kept by one function, and "seen", are ours.
  */
+#include "memsys/gmm-internal.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -400,6 +401,7 @@ static MemStatus shared_to_allocated(PgmRange *range, uint64_t index, PgmRecord 
         pgm->stats.replaced_shared--;
         return status;
     }
+    gmm_vm_note_copies(pgm->mm.vm, 1);
     memcpy(pgm_host(pgm, id), pgm_host(pgm, old), MEM_PAGE_SIZE);
     pgm_page_change(range, index, which, pgm_page_with_backing(from, PGM_PAGE_ALLOCATED, id));
     pgm_free_id(pgm, old);

@@ -99,7 +99,8 @@ struct Pgm {
     PgmThreads *threads;          /* other threads' requests; never NULL (external.c) */
     bool locking; /* other threads may come: the machine's thread takes the PGM lock as it changes
                      records and ranges */
-    struct MmHeap *heap; /* NULL: not used yet */
+    struct MmHeap *heap;   /* NULL: not used yet */
+    unsigned n_live_saves; /* under way */
     bool allow_sharing;
     bool preallocated;
     bool large_runs;
@@ -119,6 +120,7 @@ struct PgmCpu {
     const PgmCpuCallbacks *callbacks;
     void *user;
     GPhys a20_mask;
+    uint64_t n_a20_changes; /* since pgm_reset_stats() */
     PgmWatchTable *watches; /* by virtual address; NULL: none */
 };
 
@@ -145,8 +147,8 @@ static inline void pgm_unlock(const Pgm *pgm)
     }
 }
 
-/* Protections, places of ranges, aliases or switched-off handlers are about to be others: the layout
- * gets a number of its own (snapshot-layout.c). */
+/* Protections, places of ranges, aliases or switched-off handlers are about to be others: the
+ * layout gets a number of its own (snapshot-layout.c). */
 static inline void pgm_layout_changed(Pgm *pgm)
 {
     pgm->layout_now = ++pgm->layout_last;
@@ -429,6 +431,9 @@ const PgmHandler *pgm_handler_at(const PgmRange *range, uint64_t offset, uint64_
 PgmHandlerResult pgm_handler_call(Pgm *pgm, const PgmHandler *handler,
                                   const PgmHandlerAccess *access);
 void pgm_handlers_detach(PgmRange *range);
+/* Names those that have one of the bytes @first to @last of the range: a few, then how many more.
+ */
+void pgm_handlers_print_names(const PgmRange *range, uint64_t first, uint64_t last, GString *text);
 void pgm_handlers_rearm(PgmRange *range);
 
 /* For snapshots: a bit a page that is off, 0 words if none is; and back to that, which cannot fail.

@@ -103,8 +103,21 @@ typedef struct PgmStats {
     uint64_t watch_hits;
     uint64_t unassigned_reads;
     uint64_t unassigned_writes;
+    uint64_t bulk_reads; /* pgm_read() calls; pgm_copy() makes one a page */
     uint64_t bulk_read_bytes;
+    uint64_t bulk_writes; /* pgm_write() calls, likewise with pgm_fill() */
     uint64_t bulk_write_bytes;
+    uint64_t handler_inserts;
+    uint64_t handler_removals;
+    uint64_t handler_resets;     /* handlers that were armed again where they were off */
+    uint64_t mmio2_queries;      /* pgm_mmio2_query_dirty() */
+    uint64_t large_runs;         /* runs that got a chunk of their own */
+    uint64_t large_run_pages;    /* pages that got their place in one */
+    uint64_t large_run_failures; /* pages of a run that had to lie elsewhere */
+    uint64_t live_saves;         /* begun */
+    uint64_t live_passes;        /* begun */
+    uint64_t live_pages;         /* written into a state */
+    uint64_t live_put_off;       /* not written yet: written again already, or locked for writing */
 } PgmStats;
 
 /* One range of the map, as pgm_range_get() reports it. */

@@ -118,6 +118,7 @@ PgmLiveSave *pgm_live_save_new(Pgm *pgm, MemStateWriter *writer, GError **error)
     }
     bool good = pgm_saver_init(&save->saver, pgm, writer) && make_sets(save);
 
+    pgm->n_live_saves++;
     save->n_touched = pgm->stats.pages.private_pages + pgm->stats.pages.shared;
     if (!good) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
@@ -125,6 +126,8 @@ PgmLiveSave *pgm_live_save_new(Pgm *pgm, MemStateWriter *writer, GError **error)
         pgm_live_save_free(save);
         return NULL;
     }
+    pgm->stats.live_saves++;
+    pgm->stats.live_passes++;
     return save;
 }
 
@@ -146,6 +149,7 @@ void pgm_live_save_free(PgmLiveSave *save)
         }
     }
     os->free(save->ranges);
+    save->saver.pgm->n_live_saves--;
     pgm_saver_clear(&save->saver);
     pgm_dirty_free(save->dirty);
     g_free(save);
@@ -187,11 +191,19 @@ static void take_dirty(PgmLiveSave *save)
     pgm_dirty_reset(save->dirty);
 }
 
+static void put_page(PgmLiveSave *save, const PgmSavedPlace *place)
+{
+    save->saver.pgm->stats.live_pages++;
+    pgm_saver_put_page(&save->saver, place);
+}
+
 /* Writes the page, unless it has to be written again anyway. */
 static void write_or_put_off(PgmLiveSave *save, const PgmSavedPlace *place)
 {
-    if (!pgm_page_set_test(dirty_set(save, place->range, place->which), place->index)) {
-        pgm_saver_put_page(&save->saver, place);
+    if (pgm_page_set_test(dirty_set(save, place->range, place->which), place->index)) {
+        save->saver.pgm->stats.live_put_off++;
+    } else {
+        put_page(save, place);
     }
 }
 
@@ -259,6 +271,7 @@ static void end_pass(PgmLiveSave *save)
     save->n_stuck = save->n_todo < save->best ? 0 : save->n_stuck + 1;
     save->best = MIN(save->best, save->n_todo);
     save->converged = save->n_todo <= FEW_PAGES || save->n_stuck >= PASSES_STUCK;
+    save->saver.pgm->stats.live_passes++;
     save->pass++;
     save->round = 0;
     save->place = (PgmSavedPlace) { 0 };
@@ -308,10 +321,11 @@ void pgm_live_save_finish(PgmLiveSave *save)
         save->place.index++;
     }
     take_dirty(save);
+    saver->pgm->stats.live_passes++;
     save->pass++;
     save->round = 0;
     for (save->place = (PgmSavedPlace) { 0 }; next_page(save); save->place.index++) {
-        pgm_saver_put_page(saver, &save->place);
+        put_page(save, &save->place);
     }
     pgm_saver_finish(saver);
 }

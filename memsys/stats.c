@@ -5,8 +5,10 @@
  *
  * Names are VirtualBox's where it counts the same thing. What it counts and this does not:
  *   - hits of the page-map TLB and of its CPUs' copies: a hit is a handful of inlined instructions,
- *     and counting would be a quarter of them;
+ *     and counting would be a quarter of them; typed accesses ("Simple") likewise;
  *   - ChunkR3Map: there is one arena and nothing to map;
+ *   - large pages are runs of pages with places of their own here: there is nothing to set up,
+ * check or evict; lookups of handlers: only pages that have one come there, see Handler/Calls;
  *   - pool, SyncPT, SyncCR3, Track: shadow paging, which there is none of; the guest's paging
  *     (modes, page faults, accessed and dirty bits) is the machine's, not memory's.
  *
@@ -33,6 +35,7 @@ typedef struct Gathered {
     uint64_t n_spans;
     uint64_t n_ranges;
     uint64_t n_cpus;
+    uint64_t live_active;
 } Gathered;
 
 typedef struct Row {
@@ -100,9 +103,22 @@ static const Row rows[] = {
     COUNTER("/PGM/CPU/FillsCatch", pgm.cpu_fills_catch, "times",
             "of these: each access must come to the bus"),
     STATE("/PGM/CPU/cCPUs", n_cpus, "CPUs", "attached"),
+    STATE("/PGM/Dirty/cClients", n_dirty_clients, "clients", "that ask which pages were written"),
     COUNTER("/PGM/Handler/Calls", pgm.handler_calls, "times", "an access handler was called"),
+    COUNTER("/PGM/LargePage/Alloc", pgm.large_runs, "runs", "of 2 MiB that got a place for all"),
+    COUNTER("/PGM/LargePage/AllocFailed", pgm.large_run_failures, "pages",
+            "of such runs that had to lie elsewhere"),
+    COUNTER("/PGM/LargePage/Pages", pgm.large_run_pages, "pages", "that got their place in a run"),
+    COUNTER("/PGM/LiveSave/Passes", pgm.live_passes, "times", "a pass over memory was begun"),
+    COUNTER("/PGM/LiveSave/Saves", pgm.live_saves, "times", "a save beside the guest was begun"),
+    COUNTER("/PGM/LiveSave/cPutOffPages", pgm.live_put_off, "pages",
+            "left to a later pass: written again already, or locked"),
+    COUNTER("/PGM/LiveSave/cSavedPages", pgm.live_pages, "pages", "written into a state"),
+    STATE("/PGM/LiveSave/fActive", live_active, "bool", "whether one is under way"),
     COUNTER("/PGM/MMIO/Reads", pgm.mmio_reads, "times", "a device was read"),
     COUNTER("/PGM/MMIO/Writes", pgm.mmio_writes, "times", "a device was written"),
+    COUNTER("/PGM/Mmio2QueryAndResetDirtyBitmap", pgm.mmio2_queries, "times",
+            "a device asked which of its pages were written"),
     COUNTER("/PGM/Page/HandyAllocs", pgm.handy_refills, "times", "handy pages were refilled"),
     COUNTER("/PGM/Page/ReplacedShared", pgm.replaced_shared, "pages",
             "shared, copied at their first write"),
@@ -119,12 +135,19 @@ static const Row rows[] = {
     STATE("/PGM/Page/cPureMmioPages", pgm.pages.pure_mmio, "pages", "of MMIO"),
     STATE("/PGM/Page/cReadLockedPages", pgm.pages.read_locked, "pages", "locked for reading"),
     STATE("/PGM/Page/cSharedPages", pgm.pages.shared, "pages", "shared with others"),
-    STATE("/PGM/Dirty/cClients", n_dirty_clients, "clients", "that ask which pages were written"),
     STATE("/PGM/Page/cWriteLockedPages", pgm.pages.write_locked, "pages", "locked for writing"),
     STATE("/PGM/Page/cWrittenToPages", pgm.pages.written, "pages", "written since they were made"),
     STATE("/PGM/Page/cZeroPages", pgm.pages.zero, "pages", "never written: no memory behind"),
+    COUNTER("/PGM/Phys/Read", pgm.bulk_reads, "times", "bulk access read"),
     COUNTER("/PGM/Phys/Read/Bytes", pgm.bulk_read_bytes, "bytes", "read in bulk"),
+    COUNTER("/PGM/Phys/Write", pgm.bulk_writes, "times", "bulk access wrote"),
     COUNTER("/PGM/Phys/Write/Bytes", pgm.bulk_write_bytes, "bytes", "written in bulk"),
+    COUNTER("/PGM/PhysHandlerReset", pgm.handler_resets, "times",
+            "a handler was armed again where it was off"),
+    COUNTER("/PGM/PhysHandlerTree/Inserts", pgm.handler_inserts, "times",
+            "a handler was registered"),
+    COUNTER("/PGM/PhysHandlerTree/Removals", pgm.handler_removals, "times",
+            "a handler was taken away"),
     COUNTER("/PGM/ROM/ProtectCalls", pgm.rom_protect_calls, "times", "ROM protection was set"),
     COUNTER("/PGM/ROM/SwitchedPages", pgm.rom_switched_pages, "pages",
             "whose protection really changed"),
@@ -161,6 +184,9 @@ void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats)
 void pgm_reset_stats(Pgm *pgm)
 {
     pgm->stats = (PgmStats) { .pages = pgm->stats.pages };
+    for (unsigned i = 0; i < pgm->cpus->len; i++) {
+        ((PgmCpu *)g_ptr_array_index(pgm->cpus, i))->n_a20_changes = 0;
+    }
 }
 
 bool pgm_stat_name_matches(const char *glob, const char *name)
@@ -192,7 +218,8 @@ static void gather(Pgm *pgm, Gathered *ret_gathered)
     *g = (Gathered) { .tlb_slots = pgm->tlb.mask + 1,
                       .n_spans = pgm->spans.n,
                       .n_ranges = pgm->ranges->len,
-                      .n_cpus = pgm->cpus->len };
+                      .n_cpus = pgm->cpus->len,
+                      .live_active = pgm->n_live_saves };
     pgm_get_stats(pgm, &g->pgm);
     gmm_get_stats(pgm->gmm, &g->gmm);
     gmm_vm_get_stats(pgm->mm.vm, &g->vm);
@@ -219,9 +246,13 @@ static void add(Walk *walk, const PgmStat *stat)
 }
 
 static void add_made(Walk *walk, char *name, const char *unit, const char *description,
-                     uint64_t value)
+                     bool is_counter, uint64_t value)
 {
-    PgmStat stat = { .name = name, .unit = unit, .description = description, .value = value };
+    PgmStat stat = { .name = name,
+                     .unit = unit,
+                     .description = description,
+                     .is_counter = is_counter,
+                     .value = value };
 
     g_ptr_array_add(walk->names, name);
     add(walk, &stat);
@@ -249,7 +280,9 @@ static void add_cpus(Walk *walk, const Pgm *pgm)
         const PgmCpu *cpu = g_ptr_array_index(pgm->cpus, i);
 
         add_made(walk, g_strdup_printf("/PGM/CPU%u/fA20Enabled", i), "bool",
-                 "whether address bit 20 reaches memory", (cpu->a20_mask >> 20) & 1);
+                 "whether address bit 20 reaches memory", false, (cpu->a20_mask >> 20) & 1);
+        add_made(walk, g_strdup_printf("/PGM/CPU%u/cA20Changes", i), "times",
+                 "the gate of address bit 20 was opened or closed", true, cpu->n_a20_changes);
     }
 }
 
@@ -275,7 +308,7 @@ static void add_tag(const char *tag, const MmHeapStats *heap, void *user)
         add_made(user,
                  tag ? g_strconcat("/MM/Heap/", tag, "/", values[i].name, NULL)
                      : g_strconcat("/MM/Heap/", values[i].name, NULL),
-                 values[i].unit, values[i].description, values[i].value);
+                 values[i].unit, values[i].description, false, values[i].value);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pages leave sparse chunks with their bytes, state and everything that CPUs must be told. */
 #include "memsys/balloon.h"
+#include "memsys/snapshot.h"
 
 #include "tests/unit/pgm-fixture.h"
 
@@ -78,6 +79,30 @@ START_TEST(chunks_become_free_and_bytes_stay)
     ck_assert_mem_eq(&now, &counts, sizeof now);
     check_bytes();
     ck_assert_uint_gt(gmm_now().moved, 0);
+}
+END_TEST
+
+START_TEST(what_snapshots_keep_ready_goes_first)
+{
+    ck_assert_int_eq(pgm_write_u32(pgm, BULK, 1), MEM_OK);
+    PgmSnapshot *snapshot = pgm_snapshot_take(pgm, NULL, PGM_SNAPSHOT_DEFAULT, NULL);
+
+    ck_assert_ptr_nonnull(snapshot);
+    for (uint64_t i = 0; i < N_BULK; i++) {
+        if (pgm_write_u32(pgm, BULK + i * PAGE, 2) != MEM_OK) {
+            ck_abort_msg("no memory");
+        }
+    }
+    uint64_t n_chunks = gmm_now().n_chunks;
+
+    pgm_snapshot_restore(snapshot); /* all but one page wait for the next run */
+    ck_assert_uint_eq(gmm_now().n_chunks, n_chunks);
+    while (pgm_compact_slice(pgm, ALL) > 0) {
+    }
+    ck_assert_uint_le(gmm_now().n_chunks, n_chunks - 6);
+    check_sound();
+    ck_assert_uint_eq(pgm_read_u32(pgm, BULK), 1);
+    pgm_snapshot_drop(snapshot);
 }
 END_TEST
 
@@ -199,6 +224,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, pgm_teardown);
     tcase_add_test(tcase, chunks_become_free_and_bytes_stay);
+    tcase_add_test(tcase, what_snapshots_keep_ready_goes_first);
     tcase_add_test(tcase, slice_moves_no_more_than_it_may);
     tcase_add_test(tcase, armed_pages_stay_armed);
     tcase_add_test(tcase, locked_pages_keep_their_host_page);

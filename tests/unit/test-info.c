@@ -117,6 +117,53 @@ START_TEST(values_are_those_of_the_structs)
 }
 END_TEST
 
+static PgmHandlerResult ignore(Pgm *p, const PgmHandlerAccess *access, void *user)
+{
+    (void)p;
+    (void)access;
+    (void)user;
+    return PGM_HANDLER_DO_DEFAULT;
+}
+
+START_TEST(rare_events_are_counted)
+{
+    uint8_t bytes[16] = { 1 };
+    uint64_t dirty = 0;
+    PgmHandler *handler =
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, HIGH, 1, ignore, NULL, "h", NULL);
+    PgmMmio2 *vram = pgm_mmio2_new(pgm, "vga", 0, PAGE, true, "vram", NULL);
+
+    ck_assert(handler != NULL && vram != NULL);
+    ck_assert_int_eq(pgm_write(pgm, LOW, bytes, sizeof bytes, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_int_eq(pgm_read(pgm, LOW, bytes, 5, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_int_eq(pgm_read(pgm, LOW, bytes, 6, MEM_ORIGIN_DEVICE), MEM_OK);
+    ck_assert_uint_eq(value("/PGM/Phys/Read"), 2);
+    ck_assert_uint_eq(value("/PGM/Phys/Read/Bytes"), 11);
+    ck_assert_uint_eq(value("/PGM/Phys/Write"), 1);
+    ck_assert_uint_eq(value("/PGM/Phys/Write/Bytes"), 16);
+
+    pgm_handler_reset(handler); /* was not off */
+    ck_assert_int_eq(pgm_handler_page_off(handler, HIGH), MEM_OK);
+    pgm_handler_reset(handler);
+    ck_assert_uint_eq(value("/PGM/PhysHandlerTree/Inserts"), 1);
+    ck_assert_uint_eq(value("/PGM/PhysHandlerReset"), 1);
+    ck_assert_uint_eq(value("/PGM/PhysHandlerTree/Removals"), 0);
+    pgm_handler_free(handler);
+    ck_assert_uint_eq(value("/PGM/PhysHandlerTree/Removals"), 1);
+
+    ck_assert_int_eq(pgm_mmio2_query_dirty(vram, &dirty, 7), MEM_ERR_INVALID_PARAMETER);
+    ck_assert_int_eq(pgm_mmio2_query_dirty(vram, &dirty, 1), MEM_OK);
+    ck_assert_uint_eq(value("/PGM/Mmio2QueryAndResetDirtyBitmap"), 1);
+
+    pgm_cpu_set_a20(cpu, true); /* it was */
+    pgm_cpu_set_a20(cpu, false);
+    pgm_cpu_set_a20(cpu, true);
+    ck_assert_uint_eq(value("/PGM/CPU0/cA20Changes"), 2);
+    pgm_reset_stats(pgm);
+    ck_assert_uint_eq(value("/PGM/CPU0/cA20Changes"), 0);
+}
+END_TEST
+
 static void check_reset(const PgmStat *stat, void *user)
 {
     unsigned *n = user;
@@ -179,14 +226,6 @@ static void check_says(const char *request, const char *const *facts)
     }
 }
 
-static PgmHandlerResult ignore(Pgm *p, const PgmHandlerAccess *access, void *user)
-{
-    (void)p;
-    (void)access;
-    (void)user;
-    return PGM_HANDLER_DO_DEFAULT;
-}
-
 static void hit(Pgm *p, const PgmWatchHit *h, void *user)
 {
     (void)p;
@@ -207,6 +246,7 @@ static void furnish(PgmHandler **ret_handler, PgmWatch **ret_watch)
     ck_assert_int_eq(pgm_mmio_map(window, HIGH, NULL), MEM_OK);
     ck_assert_int_eq(pgm_mmio2_map(vram, ABOVE, NULL), MEM_OK);
     ck_assert_int_eq(pgm_mmio2_set_tracking(vram, true), MEM_OK);
+    ck_assert_int_eq(pgm_mmio_alias(window, PAGE, vram, 2 * PAGE), MEM_OK);
     store(ABOVE, 1);
     store(HIGH + 4 * PAGE, 1);
     *ret_handler = pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, HIGH + 5 * PAGE, 16, ignore, NULL,
@@ -217,11 +257,12 @@ static void furnish(PgmHandler **ret_handler, PgmWatch **ret_watch)
 
 static const struct {
     const char *request;
-    const char *facts[6];
+    const char *facts[8];
 } items[] = {
     { "phys",
       { "RAM \"low\"", "ROM \"bios\" of board", "reads ROM, writes RAM",
-        "reads ROM, ignores writes", "over RAM \"high\"", "handler write" } },
+        "reads ROM, ignores writes", "over RAM \"high\"", "handler write \"guard\"\n",
+        "MMIO \"window\" of vga", "MMIO2 alias write-monitored of \"vram\" over" } },
     { " phys ", { "RAM \"low\"" } },
     { "rom",
       { "\"bios\" of board, with RAM behind", "offset        0        1 pages  reads ROM, wr" } },
@@ -261,6 +302,26 @@ START_TEST(item_says)
     check_says(items[_i].request, facts);
     pgm_watch_free(watch);
     pgm_handler_free(handler);
+}
+END_TEST
+
+START_TEST(map_names_few_handlers_and_counts_the_rest)
+{
+    PgmHandler *handlers[7];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(handlers); i++) {
+        g_autofree char *name = g_strdup_printf("h%u", i);
+
+        /* All in one run of pages. */
+        handlers[i] = pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, HIGH + (8 + i / 2) * PAGE + i, 1,
+                                      ignore, NULL, name, NULL);
+        ck_assert_ptr_nonnull(handlers[i]);
+    }
+    check_says("phys", (const char *const[]) {
+                           " handler write \"h0\" \"h1\" \"h2\" \"h3\" and 3 more\n", NULL });
+    for (unsigned i = 0; i < G_N_ELEMENTS(handlers); i++) {
+        pgm_handler_free(handlers[i]);
+    }
 }
 END_TEST
 
@@ -362,9 +423,11 @@ int main(void)
     tcase_add_test(all, names_are_sorted_and_unique);
     tcase_add_loop_test(all, glob_matches, 0, G_N_ELEMENTS(globs));
     tcase_add_test(all, values_are_those_of_the_structs);
+    tcase_add_test(all, rare_events_are_counted);
     tcase_add_test(all, reset_clears_counters_and_nothing_else);
     tcase_add_test(all, heap_is_counted_by_tag);
     tcase_add_loop_test(all, item_says, 0, G_N_ELEMENTS(items));
+    tcase_add_test(all, map_names_few_handlers_and_counts_the_rest);
     tcase_add_test(all, snapshots_and_dirty_clients_are_shown);
     tcase_add_test(all, items_of_an_empty_map_say_so);
     tcase_add_test(all, every_listed_item_answers);

@@ -50,6 +50,9 @@ START_TEST(pages_lie_in_guest_order_whatever_the_order_of_touch)
     touch_every(7);
     ck_assert_uint_eq(page_at(RUN).id % RUN_PAGES, 0);
     ck_assert_uint_eq(n_in_place(), (RUN_PAGES + 6) / 7);
+    ck_assert_uint_eq(stats().large_runs, 1);
+    ck_assert_uint_eq(stats().large_run_pages, (RUN_PAGES + 6) / 7);
+    ck_assert_uint_eq(stats().large_run_failures, 0);
     ck_assert_uint_eq(stats().pages.private_pages, (RUN_PAGES + 6) / 7);
     check_sound();
     touch_every(1);

@@ -5,6 +5,7 @@
  * nothing; a save beside a running guest ends with the memory of its end.
  */
 #include "memsys/balloon.h"
+#include "memsys/info.h"
 #include "memsys/map.h"
 #include "memsys/saved-internal.h"
 #include "memsys/snapshot.h"
@@ -842,6 +843,19 @@ START_TEST(a_live_save_is_the_memory_of_its_end)
 }
 END_TEST
 
+static void take_value(const PgmStat *stat, void *user)
+{
+    *(uint64_t *)user = stat->value;
+}
+
+static uint64_t counter(const char *name)
+{
+    uint64_t value = 0;
+
+    ck_assert_uint_eq(pgm_stats_foreach(a.pgm, name, take_value, &value), 1);
+    return value;
+}
+
 START_TEST(a_quiet_guest_converges_and_a_busy_one_is_given_up_on)
 {
     g_autoptr(MemStateWriter) writer = mem_state_writer_new(path, 1, NULL);
@@ -860,8 +874,15 @@ START_TEST(a_quiet_guest_converges_and_a_busy_one_is_given_up_on)
     }
     ck_assert_uint_ge(progress.pass, 4);
     ck_assert_uint_ge(progress.n_left, 400);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/fActive"), 1);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/Passes"), progress.pass + 1);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/cSavedPages"), progress.n_written);
     pgm_live_save_finish(live);
     pgm_live_save_free(live);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/fActive"), 0);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/Saves"), 1);
+    ck_assert_uint_gt(counter("/PGM/LiveSave/cPutOffPages"), 0);
+    ck_assert_uint_eq(counter("/PGM/LiveSave/Passes"), progress.pass + 2);
     ck_assert(mem_state_writer_commit(writer, NULL));
     load(&b);
     ck_assert_uint_eq(compare(&a, &b), 0);

@@ -124,6 +124,7 @@ START_TEST(write_to_a_merged_page_leaves_the_other_alone)
     ck_assert_uint_eq(pgm_read_u32(pgm, P), 0xabcd);
     ck_assert_uint_eq(pgm_read_u8(other, P), 1);
     ck_assert_uint_eq(gmm_now().duplicates, 0);
+    ck_assert_uint_eq(gmm_now().share_copied, 1);
     /* The last reference needs no copy. */
     PageId id = info_of(other, P).id;
 
@@ -131,6 +132,7 @@ START_TEST(write_to_a_merged_page_leaves_the_other_alone)
     ck_assert_uint_eq(info_of(other, P).id, id);
     ck_assert_int_eq(info_of(other, P).state, PGM_PAGE_ALLOCATED);
     ck_assert_uint_eq(gmm_now().shared, 0);
+    ck_assert_uint_eq(gmm_now().share_copied, 2); /* given up, though not copied */
 }
 END_TEST
 
