@@ -113,27 +113,29 @@ uint64_t dev_disk_sectors(const DevDisk *disk)
     return disk->n_sectors;
 }
 
-/* Bytes of the file behind the last whole one read zeros; a file that shrank meanwhile is a host
- * failure. */
-static bool read_file(const DevDisk *disk, uint64_t lba, uint8_t *ret_sector)
+/* Sectors of the image. Bytes of the last one behind the end of the file read zeros; a file that
+ * shrank meanwhile is a host failure. */
+static bool read_file(const DevDisk *disk, uint64_t lba, uint8_t *ret_sectors, size_t n_sectors)
 {
     uint64_t offset = lba * DEV_SECTOR_SIZE;
-    size_t want = (size_t)MIN(disk->file_len - offset, (uint64_t)DEV_SECTOR_SIZE);
+    size_t len = n_sectors * DEV_SECTOR_SIZE;
+    size_t want = (size_t)MIN(disk->file_len - offset, (uint64_t)len);
     size_t done = 0;
 
     while (done < want) {
         ssize_t n =
-            mem_os()->pread(disk->fd, ret_sector + done, want - done, (off_t)(offset + done));
+            mem_os()->pread(disk->fd, ret_sectors + done, want - done, (off_t)(offset + done));
 
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
             return false;
         }
         done += (size_t)n;
     }
-    memset(ret_sector + want, 0, DEV_SECTOR_SIZE - want);
+    memset(ret_sectors + want, 0, len - want);
     return true;
 }
 
@@ -170,7 +172,7 @@ bool dev_disk_read(DevDisk *disk, uint64_t lba, uint8_t *ret_sector)
         memcpy(ret_sector, sector, DEV_SECTOR_SIZE);
         return true;
     }
-    return read_file(disk, lba, ret_sector);
+    return read_file(disk, lba, ret_sector, 1);
 }
 
 bool dev_disk_write(DevDisk *disk, uint64_t lba, const uint8_t *sector)
@@ -190,30 +192,37 @@ bool dev_disk_flush(DevDisk *disk)
 /* ---- state: see emu/state-units.h */
 
 #define IDENTITY_LEN 32
+#define IDENTITY_STEP 32u                  /* sectors read at once */
 #define IDENTITY_BYTES (UINT64_C(1) << 20) /* at both ends of the image */
 
 /*
  * What tells images apart: SHA-256 of the first and the last MiB. All of an image would take
- * seconds a GiB; boot sectors, partition tables and file systems' heads lie there.
+ * seconds a GiB; boot sectors, partition tables and file systems' heads lie there. False with errno
+ * set if the host cannot read it.
  */
-static void identify(const DevDisk *disk, uint8_t *ret_identity)
+static bool identify(const DevDisk *disk, uint8_t *ret_identity)
 {
     const uint64_t n = MIN(IDENTITY_BYTES / DEV_SECTOR_SIZE, disk->n_sectors);
+    const uint64_t starts[] = { 0, disk->n_sectors - n };
+    uint8_t sectors[IDENTITY_STEP * DEV_SECTOR_SIZE];
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
     gsize len = IDENTITY_LEN;
+    bool ok = true;
 
-    for (uint64_t i = 0; i < 2 * n; i++) {
-        uint8_t sector[DEV_SECTOR_SIZE] = { 0 };
-        uint64_t lba = i < n ? i : disk->n_sectors - 2 * n + i;
+    for (unsigned end = 0; end < G_N_ELEMENTS(starts) && ok; end++) {
+        for (uint64_t done = 0; done < n && ok; done += IDENTITY_STEP) {
+            size_t step = (size_t)MIN(n - done, (uint64_t)IDENTITY_STEP);
 
-        if (!read_file(disk, lba, sector)) {
-            memset(sector, 0xee,
-                   sizeof(sector)); /* an image that cannot be read is like no other */
+            ok = read_file(disk, starts[end] + done, sectors, step);
+            g_checksum_update(sum, sectors, ok ? (gssize)(step * DEV_SECTOR_SIZE) : 0);
         }
-        g_checksum_update(sum, sector, sizeof(sector));
     }
+    int why = errno;
+
     g_checksum_get_digest(sum, ret_identity, &len);
     g_checksum_free(sum);
+    errno = why;
+    return ok;
 }
 
 void *dev_disk_take(void *user, GError **error)
@@ -274,7 +283,11 @@ void dev_disk_put(void *user, MemStateWriter *writer)
     DevDisk *disk = user;
     uint8_t identity[IDENTITY_LEN];
 
-    identify(disk, identity);
+    if (!identify(disk, identity)) {
+        mem_state_writer_fail(writer, "disk image %s: cannot be read: %s", disk->path,
+                              g_strerror(errno));
+        return;
+    }
     mem_state_put_string(writer, disk->path);
     mem_state_put_u64(writer, disk->n_sectors);
     mem_state_put(writer, identity, sizeof(identity));
@@ -302,7 +315,10 @@ static bool check_image(const DevDisk *disk, MemStateReader *reader, GError **er
                              " sectors; here is %s of %" G_GUINT64_FORMAT,
                              name, n_sectors, disk->path, disk->n_sectors);
     }
-    identify(disk, have);
+    if (!identify(disk, have)) {
+        return mem_state_bad(reader, error, "disk image %s: cannot be read: %s", disk->path,
+                             g_strerror(errno));
+    }
     return memcmp(want, have, sizeof(want)) == 0 ||
            mem_state_bad(reader, error,
                          "it needs disk image %s as it was; %s has another first or last MiB", name,

@@ -50,6 +50,10 @@ void mem_state_put_u64(MemStateWriter *writer, uint64_t value);
 void mem_state_put_string(MemStateWriter *writer, const char *text); /* u32 length, bytes */
 void mem_state_end_unit(MemStateWriter *writer);
 
+/* What is to be saved cannot be had: nothing more is written, and the commit reports this reason
+ * (as "FILE: reason") unless there was one before. */
+void mem_state_writer_fail(MemStateWriter *writer, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* Whether all went well so far. */
 bool mem_state_writer_ok(const MemStateWriter *writer);
 /* Bytes given to the writer, and bytes in the file, so far. */
