@@ -7,6 +7,7 @@
 
 #include "fail.h"
 #include "memsys/mm.h"
+#include "memsys/os.h"
 
 #include <string.h>
 
@@ -205,7 +206,9 @@ static void take_array(GArray **array, GArray **from)
 
 static bool is_gone(const char *path)
 {
-    return path != NULL && !g_file_test(path, G_FILE_TEST_EXISTS);
+    struct stat info;
+
+    return path != NULL && mem_os()->stat(path, &info) != 0;
 }
 
 /* Kernel and loaded files are in RAM already: only a reset reads them again, and symbols. */

@@ -6,6 +6,7 @@
 
 #include "emu/saved_state.h"
 #include "fail.h"
+#include "memsys/os.h"
 #include "progress.h"
 #include "saved-options.h"
 
@@ -29,8 +30,9 @@ static bool same_file(const char *a, const char *b)
     struct stat of_a;
     struct stat of_b;
 
-    return a != NULL && b != NULL && stat(a, &of_a) == 0 && stat(b, &of_b) == 0 &&
-           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+    return a != NULL && b != NULL && mem_os()->stat(a, &of_a) == 0 &&
+           mem_os()->stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
 }
 
 /* A file appears by being renamed: its folder must let us, and what is there must be a file. */
@@ -40,9 +42,9 @@ static bool check_path(const char *path, GError **error)
     struct stat info;
     int host_error = 0;
 
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+    if (mem_os()->stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         host_error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
-    } else if (stat(folder, &info) != 0) {
+    } else if (mem_os()->stat(folder, &info) != 0) {
         host_error = errno;
     } else if (!S_ISDIR(info.st_mode)) {
         host_error = ENOTDIR;
