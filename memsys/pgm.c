@@ -44,13 +44,13 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->large_runs = config->large_runs;
     pgm_threads_init(pgm);
     mm_init(&pgm->mm, gmm, pgm->name, config->policy);
-    pgm_threads_open(pgm);
     if (!pgm_tlb_init(pgm, n_slots, config->tlb_slots == 0) || !executed_init(pgm)) {
         g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY, "no host memory for machine \"%s\"",
                     pgm->name);
         pgm_free(pgm);
         return NULL;
     }
+    pgm_threads_open(pgm); /* last: GMM's work may come at once, from another thread */
     return pgm;
 }
 

@@ -341,8 +341,9 @@ static MemStatus heal(PgmRange *range, uint64_t index)
     if (status == MEM_OK) {
         PageId id = pgm_page_id(range->pages[index]);
 
-        memcpy(pgm_host(range->pgm, id), pgm_rom_of(range)->image + (index << MEM_PAGE_SHIFT),
-               MEM_PAGE_SIZE);
+        /* Other threads may be reading it. */
+        pgm_host_copy(pgm_host(range->pgm, id),
+                      pgm_rom_of(range)->image + (index << MEM_PAGE_SHIFT), MEM_PAGE_SIZE);
         pgm_code_written(range->pgm, id, 0, MEM_PAGE_SIZE);
     }
     return status;

@@ -125,8 +125,12 @@ static bool find_twin(PgmSaver *saver, const PgmSavedPlace *place, const uint8_t
         *ret_twin = (PgmSavedPlace) { .range = twin->range,
                                       .which = (PgmRecord)(twin->turn & 1),
                                       .index = twin->index };
-        if (memcmp(pgm_saved_bytes(saver->ranges[twin->range], twin->index, ret_twin->which), bytes,
-                   MEM_PAGE_SIZE) == 0) {
+        uint8_t other[MEM_PAGE_SIZE];
+
+        pgm_host_copy(other,
+                      pgm_saved_bytes(saver->ranges[twin->range], twin->index, ret_twin->which),
+                      MEM_PAGE_SIZE);
+        if (memcmp(other, bytes, MEM_PAGE_SIZE) == 0) {
             return true;
         }
     }
@@ -148,7 +152,7 @@ static PgmPage record_of(const PgmSaver *saver, const PgmSavedPlace *place)
 void pgm_saver_put_page(PgmSaver *saver, const PgmSavedPlace *place)
 {
     PgmPage page = record_of(saver, place);
-    const uint8_t *bytes = pgm_host(saver->pgm, pgm_page_id(page));
+    uint8_t bytes[MEM_PAGE_SIZE];
     PgmSavedPlace twin;
 
     saver->n_written++;
@@ -156,6 +160,8 @@ void pgm_saver_put_page(PgmSaver *saver, const PgmSavedPlace *place)
         put_in_run(saver, PGM_SAVED_BALLOONED, place);
         return;
     }
+    /* Other threads may be writing: all that follows is about what it was at one moment. */
+    pgm_host_copy(bytes, pgm_host(saver->pgm, pgm_page_id(page)), MEM_PAGE_SIZE);
     if (pgm_page_id(page) == MEM_ZERO_PAGE_ID || pgm_saved_is_zero(saver->pgm, bytes)) {
         put_in_run(saver, PGM_SAVED_ZERO, place);
         return;

@@ -18,7 +18,7 @@
 
 void pgm_set_sharing(Pgm *pgm, bool allowed)
 {
-    pgm->allow_sharing = allowed;
+    __atomic_store_n(&pgm->allow_sharing, allowed, __ATOMIC_RELAXED); /* GMM's threads ask */
 }
 
 static bool is_zero(const uint8_t *bytes)

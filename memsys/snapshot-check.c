@@ -24,7 +24,10 @@ struct PgmSums {
 
 static uint64_t hash_of(const Pgm *pgm, PageId id)
 {
-    return XXH3_64bits(pgm_host(pgm, id), MEM_PAGE_SIZE);
+    uint8_t bytes[MEM_PAGE_SIZE];
+
+    pgm_host_copy(bytes, pgm_host(pgm, id), MEM_PAGE_SIZE); /* other threads may be writing */
+    return XXH3_64bits(bytes, MEM_PAGE_SIZE);
 }
 
 static bool is_fresh(PgmPage page)

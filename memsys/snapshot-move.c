@@ -33,7 +33,7 @@ static void tell_written(PgmRange *range, uint64_t index, PgmRecord which)
 /* The bytes of what the entry holds go to host page @id. */
 static void copy_content(Pgm *pgm, const PgmEntry *entry, PageId id)
 {
-    memcpy(pgm_host(pgm, id), pgm_host(pgm, entry->id), MEM_PAGE_SIZE);
+    pgm_host_copy(pgm_host(pgm, id), pgm_host(pgm, entry->id), MEM_PAGE_SIZE); /* may be mapped */
     if (pgm_id_executed(pgm, id)) {
         pgm_code_written(pgm, id, 0, MEM_PAGE_SIZE);
     }

@@ -8,8 +8,6 @@
  */
 #include "memsys/tracking-internal.h"
 
-#include <string.h>
-
 /* One more reference, charged to SHADOW; false if BASE cannot hold it for the moment between. */
 static bool ref_shared(Pgm *pgm, PageId id)
 {
@@ -40,7 +38,9 @@ static void save_content(Pgm *pgm, PgmPage page, PgmEntry *ret_entry)
     } else {
         ret_entry->state = PGM_PAGE_ALLOCATED;
         ret_entry->id = pgm_chain_pop(pgm, &pgm->tracking->stock);
-        memcpy(pgm_host(pgm, ret_entry->id), pgm_host(pgm, pgm_page_id(page)), MEM_PAGE_SIZE);
+        /* Whoever has it mapped may be writing. */
+        pgm_host_copy(pgm_host(pgm, ret_entry->id), pgm_host(pgm, pgm_page_id(page)),
+                      MEM_PAGE_SIZE);
     }
 }
 

@@ -35,7 +35,8 @@ typedef struct PgmSnapshot PgmSnapshot;
 typedef enum PgmSnapshotFlags {
     PGM_SNAPSHOT_DEFAULT = 0,
     /* Also keep a checksum of every page, so that pgm_snapshot_check() can tell whether a restore
-     * brought all back: O(allocated pages) now, for self tests. */
+     * brought all back: O(allocated pages) now, for self tests. What other threads write while the
+     * snapshot is taken may be in it or in the checksum alone. */
     PGM_SNAPSHOT_CHECKED = 1,
 } PgmSnapshotFlags;
 
