@@ -4,10 +4,12 @@
  * accounts SHADOW (saved bytes) and BASE (the live machine).
  *
  *   stock   SHADOW pages, ready for the next first writes; refilled in batches
+ *   kept    SHADOW pages that hold the bytes of a page already, should it be written again
  *   pool    BASE pages that a restore freed; the machine's next first writes take them before
  *           handy pages, so that a loop of run and restore never visits GMM
  *
- * Both are chained through the pages' own bytes: they need no memory besides and have no capacity.
+ * Stock and pool are chained through the pages' own bytes: they need no memory besides and have no
+ * capacity. What is kept lies in a table, and goes to the stock where that is short.
  */
 #include "memsys/tracking-internal.h"
 
@@ -32,6 +34,58 @@ PageId pgm_chain_pop(Pgm *pgm, PgmPageChain *chain)
     return id;
 }
 
+/* ---- kept copies */
+
+static size_t kept_at(const PgmPage *record)
+{
+    return (uintptr_t)record / sizeof *record % PGM_KEPT_SLOTS;
+}
+
+bool pgm_kept_has(const PgmTracking *tracking, const PgmPage *record)
+{
+    return tracking->kept[kept_at(record)].record == record;
+}
+
+void pgm_kept_put(Pgm *pgm, const PgmPage *record, PageId id)
+{
+    PgmTracking *tracking = pgm->tracking;
+    PgmKept *slot = &tracking->kept[kept_at(record)];
+
+    if (slot->record) {
+        pgm_chain_push(pgm, &tracking->stock, slot->id);
+        tracking->n_kept--;
+    }
+    *slot = (PgmKept) { .record = record, .id = id };
+    tracking->n_kept++;
+}
+
+PageId pgm_kept_take(PgmTracking *tracking, const PgmPage *record)
+{
+    PgmKept *slot = &tracking->kept[kept_at(record)];
+
+    if (slot->record != record) {
+        return MEM_ZERO_PAGE_ID;
+    }
+    slot->record = NULL;
+    tracking->n_kept--;
+    return slot->id;
+}
+
+void pgm_kept_release(Pgm *pgm)
+{
+    PgmTracking *tracking = pgm->tracking;
+
+    for (size_t i = 0; tracking->n_kept > 0; i++) {
+        if (tracking->kept[i].record) {
+            pgm_chain_push(pgm, &tracking->stock, tracking->kept[i].id);
+            tracking->kept[i].record = NULL;
+            tracking->n_kept--;
+        }
+    }
+}
+
+/* ---- stock and pool */
+
 static void chain_release(Pgm *pgm, PgmPageChain *chain, GmmAccount account)
 {
     /* A page may go back before GMM heard where it went. */
@@ -52,6 +106,7 @@ static void chain_release(Pgm *pgm, PgmPageChain *chain, GmmAccount account)
 void pgm_stock_release(Pgm *pgm)
 {
     if (pgm->tracking) {
+        pgm_kept_release(pgm);
         chain_release(pgm, &pgm->tracking->stock, GMM_ACCOUNT_SHADOW);
     }
 }
@@ -99,6 +154,10 @@ static bool refill(Pgm *pgm)
 bool pgm_stock_make_ready(Pgm *pgm)
 {
     if (pgm->tracking->stock.n > 0 || refill(pgm)) {
+        return true;
+    }
+    pgm_kept_release(pgm);
+    if (pgm->tracking->stock.n > 0) {
         return true;
     }
     if (pgm->tracking->pool.n == 0) {

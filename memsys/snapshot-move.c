@@ -101,7 +101,8 @@ static bool undo(Pgm *pgm, PgmEntry *entry, void *user)
         both || (pgm->preallocated && range->kind == PGM_RANGE_RAM &&
                  entry->state != PGM_PAGE_BALLOONED && pgm_state_is_private(pgm_page_state(page)));
 
-    (void)user;
+    const bool *stay = user;
+
     tell_written(range, entry->index, which);
     if (keeps_host_page(page)) {
         copy_content(pgm, entry, pgm_page_id(page));
@@ -110,7 +111,12 @@ static bool undo(Pgm *pgm, PgmEntry *entry, void *user)
     if (in_place) {
         copy_content(pgm, entry, pgm_page_id(page));
         pgm_page_rearm(range, entry->index, which);
-        pgm_entry_drop_content(pgm, entry);
+        if (both && *stay) {
+            pgm_kept_put(pgm, pgm_record(range, entry->index, which), entry->id);
+            pgm_entries_count(pgm->tracking, -1);
+        } else {
+            pgm_entry_drop_content(pgm, entry);
+        }
         return false;
     }
     drop_shown(pgm, entry, page);
@@ -119,9 +125,9 @@ static bool undo(Pgm *pgm, PgmEntry *entry, void *user)
     return false;
 }
 
-void pgm_snapshot_undo_live(Pgm *pgm)
+void pgm_snapshot_undo_live(Pgm *pgm, bool stay)
 {
-    pgm_edge_filter(pgm, &pgm->tracking->live, undo, NULL);
+    pgm_edge_filter(pgm, &pgm->tracking->live, undo, &stay);
 }
 
 /* ---- crossing an edge of the tree */

@@ -18,14 +18,16 @@ static bool ref_shared(Pgm *pgm, PageId id)
     return true;
 }
 
-/* May a copy of the page's bytes be needed? */
-static bool wants_stock(PgmPage page)
+/* May a copy of the page's bytes have to be made? */
+static bool wants_stock(const PgmTracking *tracking, const PgmPage *record)
 {
-    return pgm_page_id(page) != MEM_ZERO_PAGE_ID;
+    return pgm_page_id(*record) != MEM_ZERO_PAGE_ID &&
+           !(pgm_state_is_private(pgm_page_state(*record)) && pgm_kept_has(tracking, record));
 }
 
-/* Visits GMM for nothing that could call the embedder. */
-static void save_content(Pgm *pgm, PgmPage page, PgmEntry *ret_entry)
+/* Visits GMM for nothing that could call the embedder. @copy: of the page's bytes, if one was kept.
+ */
+static void save_content(Pgm *pgm, PgmPage page, PageId copy, PgmEntry *ret_entry)
 {
     PgmPageState state = pgm_page_state(page);
 
@@ -35,6 +37,9 @@ static void save_content(Pgm *pgm, PgmPage page, PgmEntry *ret_entry)
     } else if (state == PGM_PAGE_SHARED && ref_shared(pgm, pgm_page_id(page))) {
         ret_entry->state = PGM_PAGE_SHARED;
         ret_entry->id = pgm_page_id(page);
+    } else if (copy != MEM_ZERO_PAGE_ID) {
+        ret_entry->state = PGM_PAGE_ALLOCATED;
+        ret_entry->id = copy;
     } else {
         ret_entry->state = PGM_PAGE_ALLOCATED;
         ret_entry->id = pgm_chain_pop(pgm, &pgm->tracking->stock);
@@ -42,6 +47,18 @@ static void save_content(Pgm *pgm, PgmPage page, PgmEntry *ret_entry)
         pgm_host_copy(pgm_host(pgm, ret_entry->id), pgm_host(pgm, pgm_page_id(page)),
                       MEM_PAGE_SIZE);
     }
+}
+
+/* A copy of the page's bytes, if one was kept and is of use. */
+static PageId take_copy(Pgm *pgm, const PgmPage *record)
+{
+    PageId copy = pgm_kept_take(pgm->tracking, record);
+
+    if (copy != MEM_ZERO_PAGE_ID && !pgm_state_is_private(pgm_page_state(*record))) {
+        pgm_chain_push(pgm, &pgm->tracking->stock, copy);
+        copy = MEM_ZERO_PAGE_ID;
+    }
+    return copy;
 }
 
 static uint64_t n_room(const PgmTracking *tracking)
@@ -69,7 +86,7 @@ MemStatus pgm_snapshot_save_to(PgmEdge *edge, PgmRange *range, uint64_t index, P
     const PgmPage *record = pgm_record(range, index, which);
     PgmEntry entry = { .range = range, .index = index, .record = (uint8_t)which };
 
-    while (wants_stock(*record) && pgm->tracking->stock.n == 0) {
+    while (wants_stock(pgm->tracking, record) && pgm->tracking->stock.n == 0) {
         if (!has_room(pgm->tracking) || !pgm_stock_make_ready(pgm)) {
             return MEM_ERR_NO_MEMORY;
         }
@@ -81,7 +98,7 @@ MemStatus pgm_snapshot_save_to(PgmEdge *edge, PgmRange *range, uint64_t index, P
     if (!has_room(pgm->tracking) || !pgm_edge_make_room(pgm, edge)) {
         return MEM_ERR_NO_MEMORY;
     }
-    save_content(pgm, *record, &entry);
+    save_content(pgm, *record, take_copy(pgm, record), &entry);
     *pgm_edge_append(edge) = entry;
     pgm_entries_count(pgm->tracking, 1);
     return MEM_OK;
@@ -110,6 +127,11 @@ MemStatus pgm_page_before_drop(PgmRange *range, uint64_t index, PgmRecord which,
     }
     if (!has_room(tracking) || !pgm_edge_make_room(pgm, &tracking->live)) {
         return MEM_ERR_NO_MEMORY;
+    }
+    PageId copy = pgm_kept_take(tracking, pgm_record(range, index, which));
+
+    if (copy != MEM_ZERO_PAGE_ID) {
+        pgm_chain_push(pgm, &tracking->stock, copy);
     }
     pgm_recharge_to_shadow(pgm, pgm_page_id(page));
     *pgm_edge_append(&tracking->live) =

@@ -221,6 +221,7 @@ void pgm_snapshot_drop(PgmSnapshot *snapshot)
     g_assert(!snapshot->hidden);
     snapshot->hidden = true;
     snapshot->pgm->tracking->n_snapshots--;
+    pgm_kept_release(snapshot->pgm);
     tidy(snapshot);
 }
 
@@ -277,8 +278,9 @@ void pgm_snapshot_restore(PgmSnapshot *snapshot)
 
     pgm_batch_begin(pgm);
     pgm_lock(pgm);
-    pgm_snapshot_undo_live(pgm);
+    pgm_snapshot_undo_live(pgm, left == snapshot);
     if (left != snapshot) {
+        pgm_kept_release(pgm);
         travel(snapshot);
         tidy(left);
     }
@@ -304,6 +306,7 @@ void pgm_snapshots_forget_range(PgmRange *range)
     Pgm *pgm = range->pgm;
     PgmTracking *tracking = pgm->tracking;
 
+    pgm_kept_release(pgm);
     pgm_edge_filter(pgm, &tracking->live, is_of_other_range, range);
     for (PgmSnapshot *s = tracking->root; s; s = pgm_snapshot_next(s)) {
         pgm_edge_filter(pgm, &s->edge, is_of_other_range, range);

@@ -126,6 +126,7 @@ static void begin_edge(Pgm *pgm, PgmSnapshot *snapshot, PgmEdge *fresh)
 {
     PgmTracking *tracking = pgm->tracking;
 
+    pgm_kept_release(pgm);
     pgm_batch_begin(pgm);
     pgm_lock(pgm);
     if (tracking->current) {
@@ -259,7 +260,7 @@ void pgm_snapshot_get_stats(const Pgm *pgm, PgmSnapshotStats *ret_stats)
         ret_stats->n_entries = tracking->n_entries;
         ret_stats->limit =
             tracking->current ? MIN(tracking->limit, tracking->reserved - 1) : tracking->limit;
-        ret_stats->n_stock = tracking->stock.n;
-        ret_stats->n_saved = stats.allocated.n_pages[GMM_ACCOUNT_SHADOW] - tracking->stock.n;
+        ret_stats->n_stock = tracking->stock.n + tracking->n_kept;
+        ret_stats->n_saved = stats.allocated.n_pages[GMM_ACCOUNT_SHADOW] - ret_stats->n_stock;
     }
 }

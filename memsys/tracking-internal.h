@@ -20,12 +20,18 @@
  * and the pool (BASE account, for the machine). So a loop of take, run and restore allocates
  * nothing.
  *
+ * Copies that a restore to the current snapshot put back still hold what their pages hold: they are
+ * kept, so that a page's next first write need not copy it again. They count as stock: any may be
+ * had for something else.
+ *
  * Invariants:
  * 1. An entry's page is charged to SHADOW; an entry has one unless it holds ZERO or BALLOONED.
  * 2. The live edge has at most one entry for a page, and exactly one if the record says SAVED.
  * 3. With a snapshot, a private page that is locked has an entry on the live edge: its host page
  *    must stay, so the entry's page is what moves on a restore.
  * 4. n_entries is the sum over all edges.
+ * 5. A kept copy is a page of SHADOW whose bytes are those of its record, which is not SAVED. It
+ * goes when the record gets an entry; all go when the current snapshot changes.
  */
 #pragma once
 
@@ -65,6 +71,15 @@ typedef struct PgmPageChain {
     PageId first; /* MEM_ZERO_PAGE_ID: empty */
     uint64_t n;
 } PgmPageChain;
+
+/* By address of the record, each in one slot only: no page of a loop costs more for those that were
+ * written once, and no more than 64 MiB are kept. */
+#define PGM_KEPT_SLOTS 16384
+
+typedef struct PgmKept {
+    const PgmPage *record; /* NULL: an empty slot */
+    PageId id;
+} PgmKept;
 
 /* ---- snapshots */
 
@@ -111,6 +126,9 @@ typedef struct PgmTracking {
 
     unsigned n_clients;
     PgmDirty *clients[PGM_DIRTY_MAX_CLIENTS]; /* by slot; NULL: free */
+
+    uint64_t n_kept;
+    PgmKept kept[PGM_KEPT_SLOTS];
 } PgmTracking;
 
 /* Ranges whose pages take part. */
@@ -171,6 +189,13 @@ PageId pgm_chain_pop(Pgm *pgm, PgmPageChain *chain); /* not empty */
  * anything. */
 bool pgm_stock_make_ready(Pgm *pgm);
 void pgm_pool_release(Pgm *pgm);
+/* The copy @id has the bytes of @record; one that is in its place goes to the stock. */
+void pgm_kept_put(Pgm *pgm, const PgmPage *record, PageId id);
+bool pgm_kept_has(const PgmTracking *tracking, const PgmPage *record);
+/* Takes what @record has there; MEM_ZERO_PAGE_ID if it has nothing. */
+PageId pgm_kept_take(PgmTracking *tracking, const PgmPage *record);
+/* All go to the stock. */
+void pgm_kept_release(Pgm *pgm);
 /* Moves a page between the accounts; room is made. Cannot fail, see there. */
 void pgm_recharge_to_shadow(Pgm *pgm, PageId id);
 void pgm_recharge_to_base(Pgm *pgm, PageId id);
@@ -192,8 +217,9 @@ void pgm_entry_drop_content(Pgm *pgm, PgmEntry *entry);
 
 /* ---- snapshot-move.c */
 
-/* Memory becomes that of the current snapshot; entries of locked pages stay on the live edge. */
-void pgm_snapshot_undo_live(Pgm *pgm);
+/* Memory becomes that of the current snapshot; entries of locked pages stay on the live edge.
+ * @stay: it will be the current one, so copies are kept. */
+void pgm_snapshot_undo_live(Pgm *pgm, bool stay);
 /* Memory becomes that of the far end of @edge, which then holds this one's. After an undo. */
 void pgm_snapshot_cross(Pgm *pgm, PgmEdge *edge);
 /* After crossing: the entries of locked pages hold what the pages hold. */

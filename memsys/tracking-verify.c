@@ -6,6 +6,7 @@
 #include "memsys/tracking-internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 typedef struct Check {
     Pgm *pgm;
@@ -119,6 +120,34 @@ static void check_record(PgmRange *range, uint64_t index, PgmRecord which, void 
     }
 }
 
+/* ---- kept copies */
+
+static void check_kept(Check *check)
+{
+    const PgmTracking *tracking = check->pgm->tracking;
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < PGM_KEPT_SLOTS; i++) {
+        const PgmKept *kept = &tracking->kept[i];
+
+        if (!kept->record) {
+            continue;
+        }
+        n++;
+        if ((uintptr_t)kept->record / sizeof *kept->record % PGM_KEPT_SLOTS != i) {
+            bad(check, "a kept copy lies in the wrong slot");
+        } else if ((*kept->record & PGM_PAGE_SAVED_BIT) != 0) {
+            bad(check, "a page has an entry and a kept copy besides");
+        } else if (memcmp(pgm_host(check->pgm, kept->id),
+                          pgm_host(check->pgm, pgm_page_id(*kept->record)), MEM_PAGE_SIZE) != 0) {
+            bad(check, "a kept copy is not what its page holds");
+        }
+    }
+    if (n != tracking->n_kept) {
+        bad(check, "kept copies are counted wrongly");
+    }
+}
+
 /* ---- sets */
 
 static void check_client(Check *check, const PgmDirty *dirty)
@@ -183,6 +212,7 @@ unsigned pgm_tracking_verify(Pgm *pgm, GString *report)
     check_edge(&check, &tracking->live, true);
     pgm_tracking_each_record(pgm, check_record, &check);
     pgm_unlock(pgm);
+    check_kept(&check);
     check_tree(&check);
     for (unsigned c = 0; c < PGM_DIRTY_MAX_CLIENTS; c++) {
         if (tracking->clients[c]) {
@@ -190,12 +220,13 @@ unsigned pgm_tracking_verify(Pgm *pgm, GString *report)
         }
     }
     gmm_vm_get_stats(pgm->mm.vm, &stats);
-    if (stats.allocated.n_pages[GMM_ACCOUNT_SHADOW] != check.n_saved + tracking->stock.n ||
+    if (stats.allocated.n_pages[GMM_ACCOUNT_SHADOW] !=
+            check.n_saved + tracking->stock.n + tracking->n_kept ||
         check.n_entries != tracking->n_entries) {
         bad(&check, "entries, their host pages and the stock are not what is charged");
     }
-    if (!tracking->current &&
-        (tracking->n_entries | tracking->stock.n | tracking->pool.n | tracking->reserved) != 0) {
+    if (!tracking->current && (tracking->n_entries | tracking->stock.n | tracking->n_kept |
+                               tracking->pool.n | tracking->reserved) != 0) {
         bad(&check, "something is left of snapshots");
     }
     return check.n_bad;
