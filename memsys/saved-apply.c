@@ -22,6 +22,14 @@ static bool stays(const PgmRange *range, PgmPage page, PgmRecord which)
     return pgm_page_locked(page) || (range->kind == PGM_RANGE_RAM && range->pgm->preallocated);
 }
 
+/* Whether the group of pages around this one has any record that is not fresh. */
+static bool is_touched(const PgmRange *range, uint64_t index)
+{
+    uint64_t group = index >> PGM_TOUCH_SHIFT;
+
+    return (range->touched[group >> 6] >> (group & 63) & 1) != 0;
+}
+
 /* Bytes into the page, which may be in any state. */
 static MemStatus put_bytes(PgmRange *range, uint64_t index, PgmRecord which, const uint8_t *bytes)
 {
@@ -80,12 +88,12 @@ MemStatus pgm_saved_apply_zeros(PgmRange *range, uint64_t index, PgmRecord which
     uint64_t end = index + n;
     MemStatus status = MEM_OK;
 
-    for (; status == MEM_OK && index < end; index++) {
-        if (which == PGM_RECORD_FRONT) {
-            index = pgm_range_next_touched(range, index);
-        }
-        if (index < end) {
-            status = put_zeros(range, index, which);
+    while (status == MEM_OK && index < end) {
+        /* No further than the run: a file may have many short ones in a lot of untouched RAM. */
+        if (which == PGM_RECORD_FRONT && !is_touched(range, index)) {
+            index = (index | (PGM_TOUCH_PAGES - 1)) + 1;
+        } else {
+            status = put_zeros(range, index++, which);
         }
     }
     return status;

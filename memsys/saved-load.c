@@ -12,6 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A record of a few bytes may name many pages. A live save names a page once a pass and each pass
+ * is to have fewer, so this many times all pages are beyond any; it bounds the time a small file
+ * can cost.
+ */
+#define RUN_PAGES_FACTOR 64
+/* A ballooned page costs its record. All of them together may cost as much host memory as a quarter
+ * of what machines may hold, and so many always. */
+#define BALLOONED_ALWAYS (UINT64_C(1) << 20)
+
 typedef struct Load {
     Pgm *pgm;
     MemStateReader *reader;
@@ -26,6 +36,10 @@ typedef struct Load {
     uint32_t where;
     PgmRecord which;
     uint64_t next;
+    uint64_t n_run_pages; /* in runs of zero and ballooned pages so far */
+    uint64_t max_run_pages;
+    uint64_t n_ballooned; /* of them */
+    uint64_t max_ballooned;
     PgmSavedRecord last; /* type of the record before, of those that have an order */
     uint8_t page[MEM_PAGE_SIZE];
 } Load;
@@ -109,6 +123,33 @@ static bool check_next(Load *load, uint64_t n, GError **error)
     return check_pages(load, load->ranges[load->where], load->next, n, error);
 }
 
+/* A run of @n zero or ballooned pages from where the stream is. */
+static bool check_run(Load *load, uint64_t n, GError **error)
+{
+    if (!check_next(load, n, error)) {
+        return false;
+    }
+    load->n_run_pages += n;
+    return load->n_run_pages <= load->max_run_pages ||
+           mem_state_bad(load->reader, error,
+                         "%" PRIu64 " zero and ballooned pages so far: more than %u times the "
+                         "machine's",
+                         load->n_run_pages, RUN_PAGES_FACTOR);
+}
+
+static bool check_ballooned(Load *load, uint64_t n, GError **error)
+{
+    load->n_ballooned += n;
+    if (load->n_ballooned <= load->max_ballooned) {
+        return true;
+    }
+    g_set_error(error, MEM_ERROR, MEM_ERR_NO_MEMORY,
+                "machine \"%s\": %" PRIu64 " ballooned pages of the saved state are more than the "
+                "%" PRIu64 " that can be noted under the limit of memory: raise it",
+                load->pgm->name, load->n_ballooned, load->max_ballooned);
+    return false;
+}
+
 static bool load_place(Load *load, GError **error)
 {
     PgmSavedPlace place;
@@ -127,7 +168,7 @@ static bool load_zeros(Load *load, GError **error)
 {
     uint64_t n;
 
-    if (!mem_state_get_u64(load->reader, &n, error) || !check_next(load, n, error)) {
+    if (!mem_state_get_u64(load->reader, &n, error) || !check_run(load, n, error)) {
         return false;
     }
     uint64_t first = load->next;
@@ -176,7 +217,7 @@ static bool load_ballooned(Load *load, GError **error)
 {
     uint64_t n;
 
-    if (!mem_state_get_u64(load->reader, &n, error) || !check_next(load, n, error)) {
+    if (!mem_state_get_u64(load->reader, &n, error) || !check_run(load, n, error)) {
         return false;
     }
     PgmRange *range = load->ranges[load->where];
@@ -185,6 +226,9 @@ static bool load_ballooned(Load *load, GError **error)
     if (range->kind != PGM_RANGE_RAM) {
         return mem_state_bad(load->reader, error, "pages of \"%s\" cannot be ballooned",
                              range->description);
+    }
+    if (!check_ballooned(load, n, error)) {
+        return false;
     }
     load->next += n;
     return !load->apply || done(load, pgm_saved_apply_balloon(range, first, n), error);
@@ -478,8 +522,17 @@ static bool load_init(Load *load, GError **error)
     if (!load->ranges || !load->maps) {
         return failed(load, MEM_ERR_HOST_MEMORY, error);
     }
+    GmmStats all;
+
+    gmm_get_stats(pgm->gmm, &all);
+    load->max_ballooned =
+        MAX(MIN(all.max, MEM_GPHYS_LIMIT >> MEM_PAGE_SHIFT) / 4 * (MEM_PAGE_SIZE / sizeof(PgmPage)),
+            BALLOONED_ALWAYS);
     for (uint32_t i = 0; i < load->n_ranges; i++) {
-        load->n_to_map += is_mapped_kind(g_ptr_array_index(pgm->ranges, i));
+        const PgmRange *range = g_ptr_array_index(pgm->ranges, i);
+
+        load->n_to_map += is_mapped_kind(range);
+        load->max_run_pages += range->n_pages * 2 * RUN_PAGES_FACTOR; /* two records a page */
     }
     return pgm_saved_check_mm(pgm, load->reader, error) &&
            mem_state_open_unit(load->reader, "pgm", 0, PGM_SAVED_VERSION, error) != 0 &&

@@ -652,6 +652,75 @@ START_TEST(every_rule_of_records_is_checked)
 }
 END_TEST
 
+/* Records of @n pages of each kind in turn at the start of @range, @count of them. */
+static void put_runs(GByteArray *unit, uint8_t type, uint32_t range, uint64_t n, unsigned count)
+{
+    Row row = { .format = "141818", .values = { 1, range, 0, 0, type, n } };
+
+    while (count-- > 0) {
+        put_row(unit, &row);
+    }
+}
+
+static const Row end_row = { .format = "M1", .values = { 0 } };
+
+START_TEST(runs_cannot_name_pages_without_end)
+{
+    g_autoptr(GByteArray) mm = NULL;
+    g_autoptr(GByteArray) unit = table_bytes(&mm);
+    g_autofree char *message = NULL;
+    uint8_t type = _i == 0 ? PGM_SAVED_ZERO : PGM_SAVED_BALLOONED;
+    unsigned n_good = 450; /* of 256 pages; the machine has 984 */
+
+    put_runs(unit, type, UPPER, 256, n_good);
+    guint n_bytes = unit->len;
+
+    put_row(unit, &end_row);
+    ck_assert(try_units(mm, unit, true, NULL));
+    check_sound(&b);
+    g_byte_array_set_size(unit, n_bytes);
+    put_runs(unit, type, UPPER, 256, 100);
+    put_row(unit, &end_row);
+    ck_assert(!try_units(mm, unit, true, &message));
+    ck_assert_msg(strstr(message, "more than 64 times the machine's"), "%s", message);
+}
+END_TEST
+
+START_TEST(ballooned_pages_whose_records_would_fill_the_host_are_refused)
+{
+    Plan plan = usual;
+    g_autofree char *message = NULL;
+
+    plan.ram = 3584 * MIB;
+    machine_free(&a);
+    machine_free(&b);
+    a = machine_new(&plan);
+    b = machine_new(&plan);
+    g_autoptr(GByteArray) mm = NULL;
+    g_autoptr(GByteArray) unit = table_bytes(&mm);
+    guint n_bytes = unit->len;
+
+    put_runs(unit, PGM_SAVED_BALLOONED, TOP, 900000, 2);
+    put_row(unit, &end_row);
+    gmm_set_limit(gmm, 1000);
+    ck_assert(!try_units(mm, unit, true, &message));
+    ck_assert_msg(strstr(message, "under the limit of memory"), "%s", message);
+    check_sound(&b);
+    /* As zeros they cost nothing, and short runs in much RAM are short. */
+    g_byte_array_set_size(unit, n_bytes);
+    put_runs(unit, PGM_SAVED_ZERO, TOP, 900000, 20);
+    put_runs(unit, PGM_SAVED_ZERO, TOP, 1, 20000);
+    put_runs(unit, PGM_SAVED_BALLOONED, TOP, 3, 1);
+    put_row(unit, &end_row);
+    ck_assert(try_units(mm, unit, true, NULL));
+    PgmStats stats;
+
+    pgm_get_stats(b.pgm, &stats);
+    ck_assert_uint_eq(stats.pages.ballooned, 3);
+    check_sound(&b);
+}
+END_TEST
+
 /* Where VRAM and the window lie, and whether they fit. */
 static const struct {
     GPhys vram;
@@ -978,6 +1047,8 @@ int main(void)
                         G_N_ELEMENTS(others));
     tcase_add_loop_test(tc, hostile_units_are_refused_or_harmless, 0, 3);
     tcase_add_loop_test(tc, every_rule_of_records_is_checked, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(tc, runs_cannot_name_pages_without_end, 0, 2);
+    tcase_add_test(tc, ballooned_pages_whose_records_would_fill_the_host_are_refused);
     tcase_add_loop_test(tc, addresses_must_fit_together, 0, G_N_ELEMENTS(layouts));
     tcase_add_test(tc, a_check_changes_nothing);
     tcase_add_test(tc, without_memory_a_load_says_so_and_a_snapshot_undoes_it);
