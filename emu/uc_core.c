@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define EFLAGS_TF 0x100u
+#define DR6_BREAKPOINTS 0xfu
 #define DR6_BS 0x4000u
 
 static bool engine_error(GError **error, const char *what, uc_err err)
@@ -345,7 +346,16 @@ static bool raises_db(const uint8_t *code, unsigned n)
     return (i < n && code[i] == 0xf1) || (i + 1 < n && code[i] == 0xcd && code[i + 1] == 1);
 }
 
-/* Our trap set DR6.BS: the guest keeps the bit as it was, or as its MOV to DR6 left it. */
+/* A breakpoint of the guest's own, in DR0 to DR3, came before the instruction and its trap. */
+static bool breakpoint_met(UcCore *core)
+{
+    uint64_t dr6 = uc_core_reg(core, UC_X86_REG_DR6);
+
+    return (dr6 & DR6_BS) == 0 && (dr6 & DR6_BREAKPOINTS) != 0;
+}
+
+/* Our trap set DR6.BS and took the bits of breakpoints away: the guest keeps them as they were, or
+ * as its MOV to DR6 left them. */
 static void mend_dr6(UcCore *core, const uint8_t *code, unsigned n, uint64_t before)
 {
     bool loaded = n >= 3 && code[0] == 0x0f && code[1] == 0x23 && (code[2] >> 3 & 7) == 6;
@@ -357,8 +367,9 @@ static void mend_dr6(UcCore *core, const uint8_t *code, unsigned n, uint64_t bef
         before = state.gpr[code[2] & 7];
     }
     uint64_t now = uc_core_reg(core, UC_X86_REG_DR6) & ~(uint64_t)DR6_BS;
+    uint64_t kept = (now & DR6_BREAKPOINTS) != 0 ? DR6_BS : DR6_BS | DR6_BREAKPOINTS;
 
-    uc_core_set_reg(core, UC_X86_REG_DR6, now | (before & DR6_BS));
+    uc_core_set_reg(core, UC_X86_REG_DR6, now | (before & kept));
 }
 
 UcExit uc_core_step(UcCore *core)
@@ -371,6 +382,12 @@ UcExit uc_core_step(UcCore *core)
     FlagUse use = flag_use(code, n_code);
 
     core->n_steps++;
+    /* Afterwards DR6.BS says whether it was our trap, unless the guest reads DR6 right now. */
+    bool hide_bs = (dr6 & DR6_BS) != 0 && !(n_code >= 2 && code[0] == 0x0f && code[1] == 0x21);
+
+    if (hide_bs) {
+        uc_core_set_reg(core, UC_X86_REG_DR6, dr6 & ~(uint64_t)DR6_BS);
+    }
     uc_core_set_reg(core, UC_X86_REG_EFLAGS, flags | EFLAGS_TF);
     core->stepping = true;
     core->block_len = 0;
@@ -387,9 +404,13 @@ UcExit uc_core_step(UcCore *core)
     /* The next free block must not look like one that follows inside this. */
     core->block_len = 0;
 
-    bool stepped = core->exit == UC_EXIT_STEPPED || (core->exit == UC_EXIT_EXCEPTION &&
-                                                     core->vector == 1 && !raises_db(code, n_code));
+    bool traps = core->exit == UC_EXIT_EXCEPTION && core->vector == 1;
+    bool guest_db = traps && (raises_db(code, n_code) || breakpoint_met(core));
+    bool stepped = core->exit == UC_EXIT_STEPPED || (traps && !guest_db);
 
+    if (hide_bs && (!stepped || guest_tf)) {
+        uc_core_set_reg(core, UC_X86_REG_DR6, uc_core_reg(core, UC_X86_REG_DR6) | DR6_BS);
+    }
     if (stepped && !guest_tf) {
         core->exit = UC_EXIT_STEPPED;
         mend_dr6(core, code, n_code, dr6);

@@ -20,17 +20,19 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const guests[] = {
     "rep.bin", "ring3.bin", "paging.bin",     "mmio.bin",  "shadow.bin",
-    "cpu.bin", "smc.bin",   "exceptions.bin", "flags.bin",
+    "cpu.bin", "smc.bin",   "exceptions.bin", "flags.bin", "registers.bin",
 };
 
 #define LIMIT_NS UINT64_C(5000000)
 
 static void run_guest(const char *guest, FixtureMode mode, FixtureOutcome *outcome)
 {
-    Fixture *fixture = fixture_new(4);
+    /* registers.bin goes into long mode. */
+    Fixture *fixture = fixture_new_cpu(4, strcmp(guest, "registers.bin") == 0 ? "qemu64" : NULL);
 
     fixture_load_flat(fixture, guest);
 
