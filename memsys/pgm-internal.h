@@ -75,7 +75,7 @@ struct Pgm {
     const MemOs *os;
 
     PgmSpanTable spans;
-    GPtrArray *ranges; /* every PgmRange, mapped or not */
+    PgmList *ranges; /* every PgmRange, mapped or not */
 
     PgmHandyStock handy;
     PgmFreeBatch freeing;

@@ -39,7 +39,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error)
     pgm->arena = gmm_arena(gmm);
     pgm->os = gmm->os;
     pgm->name = g_strdup(config->name ? config->name : "machine");
-    pgm->ranges = g_ptr_array_new();
+    pgm->ranges = g_new0(PgmList, 1);
     pgm->cpus = g_ptr_array_new();
     pgm->large_runs = config->large_runs;
     pgm_threads_init(pgm);
@@ -169,9 +169,10 @@ void pgm_free(Pgm *pgm)
     if (pgm->executed) {
         pgm->os->unmap(pgm->executed, pgm->executed_bytes);
     }
-    g_ptr_array_unref(pgm->ranges);
+    pgm_list_clear(pgm->os, pgm->ranges);
+    g_free(pgm->ranges);
     g_ptr_array_unref(pgm->cpus);
-    g_free(pgm->spans.spans);
+    pgm->os->free(pgm->spans.spans);
     pgm_threads_clear(pgm);
     g_free(pgm->name);
     g_free(pgm);

@@ -49,7 +49,7 @@ static MemStatus fill_page(Filling *filling, PgmRange *range, uint64_t index, ui
 
 static MemStatus fill_all(Filling *filling)
 {
-    GPtrArray *ranges = filling->pgm->ranges;
+    const PgmList *ranges = filling->pgm->ranges;
     MemStatus status = MEM_OK;
     uint64_t number = 0;
 
@@ -69,7 +69,7 @@ static MemStatus fill_all(Filling *filling)
 /* Nobody has written the pages since they were taken: they are zeros still. */
 static void give_back(const Filling *filling)
 {
-    GPtrArray *ranges = filling->pgm->ranges;
+    const PgmList *ranges = filling->pgm->ranges;
     uint64_t number = 0;
 
     for (unsigned r = 0; r < ranges->len; r++) {

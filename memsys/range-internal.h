@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "memsys/list-internal.h"
 #include "memsys/mmio.h"
 #include "memsys/mmio2.h"
 #include "memsys/page-internal.h"

@@ -66,6 +66,19 @@ static MemStatus check_len(uint64_t len, const char *description, GError **error
     return MEM_OK;
 }
 
+/* For one more range, and for its spans: mapping one makes at most two more, and cannot fail for
+ * want of memory. */
+static bool reserve_tables(Pgm *pgm)
+{
+    PgmSpanTable *table = &pgm->spans;
+    void *spans = table->spans;
+    bool ok = mem_array_reserve(pgm->os, &spans, &table->n_allocated,
+                                2 * ((uint64_t)pgm->ranges->len + 1), sizeof(PgmSpan));
+
+    table->spans = spans;
+    return ok && pgm_list_reserve(pgm->os, pgm->ranges);
+}
+
 MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t len, bool records,
                          const char *owner, const char *description, GError **error)
 {
@@ -80,6 +93,12 @@ MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t 
                           .start = MEM_GPHYS_NIL,
                           .n_pages = len >> MEM_PAGE_SHIFT,
                           .shown_pages = len >> MEM_PAGE_SHIFT };
+    if (!reserve_tables(pgm)) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
+                    "\"%s\": no host memory for range number %u", description,
+                    pgm->ranges->len + 1);
+        return MEM_ERR_HOST_MEMORY;
+    }
     if (records) {
         uint64_t n_touch_words = (range->n_pages >> (PGM_TOUCH_SHIFT + 6)) + 1;
 
@@ -103,7 +122,7 @@ MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t 
     pgm_layout_changed(pgm);
     range->owner = g_strdup(owner ? owner : "");
     range->description = g_strdup(description);
-    g_ptr_array_add(pgm->ranges, range);
+    pgm_list_insert(pgm->ranges, pgm->ranges->len, range);
     return MEM_OK;
 }
 
@@ -119,7 +138,7 @@ void pgm_range_clear(PgmRange *range)
     }
     g_free(range->owner);
     g_free(range->description);
-    g_ptr_array_remove_fast(range->pgm->ranges, range);
+    pgm_list_remove(range->pgm->ranges, range);
     range->pages = NULL;
     range->touched = NULL;
 }
@@ -210,15 +229,12 @@ bool pgm_place_lookup(Pgm *pgm, GPhys gpa, PgmPlace *ret_place)
     return true;
 }
 
-/* Makes @n_new places at index @at for @n_old ones. */
+/* Makes @n_new places at index @at for @n_old ones: room was made with the ranges. */
 static PgmSpan *spans_splice(PgmSpanTable *table, unsigned at, unsigned n_old, unsigned n_new)
 {
     unsigned n = table->n - n_old + n_new;
 
-    if (n > table->n_allocated) {
-        table->n_allocated = MAX(2 * table->n_allocated, 16);
-        table->spans = g_renew(PgmSpan, table->spans, table->n_allocated);
-    }
+    g_assert(n <= table->n_allocated);
     memmove(&table->spans[at + n_new], &table->spans[at + n_old],
             (table->n - at - n_old) * sizeof(PgmSpan));
     table->n = n;
