@@ -7,8 +7,8 @@
 # The last line counts the parts and the Meson tests within them: "N passed, N failed".
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers coverage 'model 1000000' firmware bench
-    valgrind 'fuzz short')
+readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers tsan coverage 'model 1000000'
+    firmware bench valgrind 'fuzz short')
 readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 10000000' mutation 'fuzz long')
 
 n_passed=0

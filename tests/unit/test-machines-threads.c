@@ -25,7 +25,7 @@
 #define PAGE MEM_PAGE_SIZE
 #define N_MACHINES 3u
 #define N_LIVES 3u
-#define N_LAPS 500u
+#define N_LAPS 250u
 #define RAM_PAGES 1024u
 #define LIMIT_PAGES 1500u /* less than the machines touch together */
 
