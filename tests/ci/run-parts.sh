@@ -13,9 +13,17 @@ readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 100000
 
 n_passed=0
 n_failed=0
+cpu_before=0
+
+# Sets cpu: what the finished parts have used of processors, on a host that does other things besides.
+# Not for a subshell, which would count for itself.
+count_cpu() {
+    times >"$OUT/times"
+    cpu=$(awk 'NR == 2 { gsub(/[ms]/, " "); print int($1 * 60 + $2 + $3 * 60 + $4) }' "$OUT/times")
+}
 
 run_part() {
-    local part=$1 start=$SECONDS log command limit=1800
+    local part=$1 start=$SECONDS log command limit=1800 cpu
     if [ "$part" = 'fuzz long' ]; then
         limit=18000 # an hour for each two targets
     fi
@@ -26,12 +34,17 @@ run_part() {
     if CI_RESULTS=$OUT/results timeout --kill-after=10 "$limit" \
         "$ROOT/tests/ci/${command[0]}.sh" "${command[@]:1}" >"$log" 2>&1 </dev/null; then
         n_passed=$((n_passed + 1))
-        printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$(sed -n 's,^summary: ,,p' "$log" | tail -n 1)"
+        count_cpu
+        printf 'ok      %4d s  %4d s CPU  %s\n' $((SECONDS - start)) $((cpu - cpu_before)) \
+            "$(sed -n 's,^summary: ,,p' "$log" | tail -n 1)"
     else
         n_failed=$((n_failed + 1))
-        printf 'FAILED  %4d s  the end of %s:\n' $((SECONDS - start)) "$log"
+        count_cpu
+        printf 'FAILED  %4d s  %4d s CPU  the end of %s:\n' $((SECONDS - start)) $((cpu - cpu_before)) \
+            "$log"
         tail -n 200 "$log" | sed 's/^/    /'
     fi
+    cpu_before=$cpu
     n_passed=$((n_passed + $(grep -cE '^(OK|EXPECTEDFAIL) ' "$OUT/results" || true)))
     n_failed=$((n_failed + $(grep -cvE '^(OK|EXPECTEDFAIL) ' "$OUT/results" || true)))
 }

@@ -33,15 +33,17 @@ sed -i "s|^prefix=.*|prefix=$WORK/root$PREFIX|" "$PKGCONFIG"/*.pc
 export PKG_CONFIG_PATH=$PKGCONFIG${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 export LD_LIBRARY_PATH=$LIBDIR
 
-# ---- the example, built where no header of the source tree can be found
+# ---- the examples, built where no header of the source tree can be found
 read -ra flags <<<"$(pkg-config --cflags --libs quire-memsys)"
-cp "$SOURCE/tests/examples/embed.c" "$WORK"
-(cd "$WORK" && "$CC" -std=gnu11 -Wall -Wextra -Werror -o embed embed.c "${flags[@]}")
-"$WORK/embed" >"$WORK/said"
-cat >"$WORK/wanted" <<'END'
-written 0x12345678, never written 0x0, nowhere 0xffffffff; pages: 1 private, 3999 zero
-END
-diff -u "$WORK/wanted" "$WORK/said" || die "the example says something else"
+# example NAME WORDS: it compiles without a warning and says these words
+example() {
+    cp "$SOURCE/tests/examples/$1.c" "$WORK"
+    (cd "$WORK" && "$CC" -std=gnu11 -Wall -Wextra -Werror -o "$1" "$1.c" "${flags[@]}")
+    "$WORK/$1" >"$WORK/said"
+    diff -u - "$WORK/said" <<<"$2" || die "the example $1.c says something else"
+}
+example embed 'written 0x12345678, never written 0x0, nowhere 0xffffffff; pages: 1 private, 3999 zero'
+example snapshot 'written since "before": 2 pages; now 2 and 3, restored 1 and 0'
 
 # The README shows that very program.
 # shellcheck disable=SC2016 # these are Markdown's backquotes
