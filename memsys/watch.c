@@ -8,6 +8,10 @@
  * A watch function may make and free watches. The table in use is never changed under a walk: it is
  * counted, and a change while somebody walks makes a new one. A watch that was freed in between is
  * not told any more.
+ *
+ * Tables come from the host's table of functions: making a watch may fail, freeing one may not.
+ * When there is no memory for a new table while somebody walks the old one, the freed watch stays
+ * listed as one that nobody owns (pgm is NULL) until the next change.
  */
 #include "memsys/info-internal.h"
 
@@ -32,6 +36,7 @@ typedef struct Entry {
 } Entry;
 
 struct PgmWatchTable {
+    const MemOs *os;
     unsigned refs;
     unsigned n;
     Entry entries[];
@@ -50,19 +55,22 @@ static void table_unref(PgmWatchTable *table)
         for (unsigned i = 0; i < table->n; i++) {
             watch_unref(table->entries[i].watch);
         }
-        g_free(table);
+        table->os->free(table);
     }
 }
 
-/* The old table with @add in its place or without @drop. NULL if nothing is left. */
-static PgmWatchTable *table_remake(const PgmWatchTable *old, PgmWatch *add, const PgmWatch *drop)
+/* The old table with @add in its place, without watches that nobody owns. NULL: no memory. */
+static PgmWatchTable *table_remake(const MemOs *os, const PgmWatchTable *old, PgmWatch *add)
 {
     unsigned n_old = old ? old->n : 0;
-    PgmWatchTable *table = g_malloc(sizeof *table + (n_old + 1) * sizeof(Entry));
+    PgmWatchTable *table = os->try_alloc0(sizeof *table + (n_old + 1) * sizeof(Entry));
     uint64_t max_last = 0;
 
+    if (!table) {
+        return NULL;
+    }
+    table->os = os;
     table->refs = 1;
-    table->n = 0;
     for (unsigned i = 0; i <= n_old; i++) {
         PgmWatch *watch = i < n_old ? old->entries[i].watch : NULL;
 
@@ -72,17 +80,32 @@ static PgmWatchTable *table_remake(const PgmWatchTable *old, PgmWatch *add, cons
             table->entries[table->n++] = (Entry) { add, max_last };
             add = NULL;
         }
-        if (watch && watch != drop) {
+        if (watch && watch->pgm) {
             max_last = MAX(max_last, watch->last);
             watch->refs++;
             table->entries[table->n++] = (Entry) { watch, max_last };
         }
     }
-    if (table->n == 0) {
-        table_unref(table);
-        return NULL;
-    }
     return table;
+}
+
+/* Takes watches that nobody owns out of a table that nobody walks. */
+static void table_sweep(PgmWatchTable *table)
+{
+    uint64_t max_last = 0;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < table->n; i++) {
+        PgmWatch *watch = table->entries[i].watch;
+
+        if (!watch->pgm) {
+            watch_unref(watch);
+            continue;
+        }
+        max_last = MAX(max_last, watch->last);
+        table->entries[n++] = (Entry) { watch, max_last };
+    }
+    table->n = n;
 }
 
 /* Index past the last watch that starts at or before @last. */
@@ -145,6 +168,26 @@ static void replace_table(Pgm *pgm, PgmWatchTable **place, PgmWatchTable *table)
     table_unref(old);
 }
 
+/* Watches of this table were freed. */
+static void drop_freed(Pgm *pgm, PgmWatchTable **place)
+{
+    if ((*place)->refs == 1) {
+        pgm_lock(pgm);
+        table_sweep(*place);
+        pgm_unlock(pgm);
+    } else {
+        PgmWatchTable *table = table_remake(pgm->os, *place, NULL);
+
+        if (!table) {
+            return;
+        }
+        replace_table(pgm, place, table);
+    }
+    if ((*place)->n == 0) {
+        replace_table(pgm, place, NULL);
+    }
+}
+
 /* Each new one costs a copy of the table. */
 #define MAX_WATCHES 65536u
 
@@ -181,7 +224,17 @@ static PgmWatch *watch_add(const PgmWatch *model, uint64_t len, GError **error)
     *watch = *model;
     watch->refs = 1;
     watch->last = watch->first + (len - 1);
-    replace_table(watch->pgm, place, table_remake(*place, watch, NULL));
+
+    PgmWatchTable *table = table_remake(watch->pgm->os, *place, watch);
+
+    if (!table) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
+                    "watch at 0x%" PRIx64 ": no host memory for the table of watches",
+                    watch->first);
+        watch_unref(watch);
+        return NULL;
+    }
+    replace_table(watch->pgm, place, table);
     forget_pages(watch);
     return watch;
 }
@@ -221,11 +274,11 @@ void pgm_watch_free(PgmWatch *watch)
     Pgm *pgm = watch->pgm;
 
     if (pgm) {
-        PgmWatchTable **place = table_of(pgm, watch->cpu);
+        const PgmWatch freed = *watch;
 
-        replace_table(pgm, place, table_remake(*place, NULL, watch));
-        forget_pages(watch);
         watch->pgm = NULL;
+        drop_freed(pgm, table_of(pgm, watch->cpu));
+        forget_pages(&freed);
     }
     watch_unref(watch);
 }
@@ -340,7 +393,9 @@ static unsigned table_verify(const PgmWatchTable *table, const Pgm *pgm, const P
         const PgmWatch *watch = table->entries[i].watch;
 
         max_last = MAX(max_last, watch->last);
-        if (watch->pgm != pgm || watch->cpu != cpu || watch->last < watch->first ||
+        bool alien = watch->pgm != NULL && watch->pgm != pgm;
+
+        if (alien || watch->cpu != cpu || watch->last < watch->first ||
             table->entries[i].max_last != max_last ||
             (i > 0 && watch->first < table->entries[i - 1].watch->first)) {
             n_bad++;

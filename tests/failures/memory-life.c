@@ -835,7 +835,7 @@ static const LifeStep steps[] = {
     { "map MMIO2", map_vram, true },
     { "track MMIO2", track_vram, true },
     { "aliases", alias_vram, false },
-    { "many ranges", many_ranges, true },
+    { "many ranges", many_ranges, false },
     { "attach CPU", attach_cpu, true },
     { "handlers", add_handlers, true },
     { "handler off", handler_off, true },

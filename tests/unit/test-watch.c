@@ -374,6 +374,64 @@ START_TEST(added_in_between_is_told_from_the_next_access)
 }
 END_TEST
 
+/* ---- without memory */
+
+START_TEST(no_memory_for_the_table_refuses_a_watch)
+{
+    g_autoptr(GError) error = NULL;
+
+    watch(&other_eye, P, 8, W, false);
+    fake_os_fail(FAKE_TRY_ALLOC0, 1, 1);
+    ck_assert_ptr_null(pgm_watch_new(pgm, P + 8, 8, W, false, seen, &eye, &error));
+    ck_assert(g_error_matches(error, MEM_ERROR, MEM_ERR_HOST_MEMORY));
+    store(P + 8, 1);
+    ck_assert_uint_eq(eye.n, 0);
+    store(P, 1);
+    ck_assert_uint_eq(other_eye.n, 1);
+}
+END_TEST
+
+START_TEST(freeing_a_watch_needs_no_memory)
+{
+    watch(&eye, P, 8, W, false);
+    watch(&other_eye, P, 16, W, false);
+    fake_os_fail(FAKE_TRY_ALLOC0, 1, UINT_MAX);
+    g_clear_pointer(&other_eye.watch, pgm_watch_free);
+    check_sound();
+    store(P, 1);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_uint_eq(other_eye.n, 0);
+    ck_assert(!pgm_watch_covers_page(pgm, P, R));
+    g_clear_pointer(&eye.watch, pgm_watch_free);
+    ck_assert(!pgm_watch_covers_page(pgm, P, W));
+}
+END_TEST
+
+START_TEST(freed_while_told_without_memory_is_gone_after_the_next_change)
+{
+    Eye third = { 0 };
+
+    eye.trick = free_self;
+    watch(&eye, P, 8, W, false);
+    watch(&other_eye, P, 8, W, false);
+    fake_os_fail(FAKE_TRY_ALLOC0, 1, UINT_MAX);
+    store(P, 1);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_uint_eq(other_eye.n, 1);
+    check_sound();
+    store(P, 2);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_uint_eq(other_eye.n, 2);
+    fake_os_heal();
+    watch(&third, P, 8, W, false);
+    check_sound();
+    store(P, 3);
+    ck_assert_uint_eq(eye.n, 1);
+    ck_assert_uint_eq(third.n, 1);
+    pgm_watch_free(third.watch);
+}
+END_TEST
+
 START_TEST(watch_outlives_the_machine)
 {
     Pgm *brief = pgm_new(gmm, NULL, NULL);
@@ -520,6 +578,9 @@ int main(void)
     tcase_add_test(tcase, covers_page_knows_kinds_and_pages);
     tcase_add_test(tcase, function_may_free_itself);
     tcase_add_test(tcase, freed_in_between_is_not_told);
+    tcase_add_test(tcase, no_memory_for_the_table_refuses_a_watch);
+    tcase_add_test(tcase, freeing_a_watch_needs_no_memory);
+    tcase_add_test(tcase, freed_while_told_without_memory_is_gone_after_the_next_change);
     tcase_add_test(tcase, added_in_between_is_told_from_the_next_access);
     tcase_add_test(tcase, watch_outlives_the_machine);
     tcase_add_loop_test(tcase, cpu_catches_what_is_watched, 0, G_N_ELEMENTS(fills));
