@@ -280,6 +280,21 @@ static void restore_aliases(Pgm *pgm, const PgmLayout *layout)
     }
 }
 
+/* Has the machine no range and no handler that the capture knows nothing of? */
+static bool has_all(Pgm *pgm, const PgmLayout *layout)
+{
+    PgmLayout now = { 0 };
+
+    walk(pgm, &now, false);
+    for (size_t i = 0; i < layout->n_ranges; i++) {
+        now.n_ranges -= layout->ranges[i].range != NULL;
+    }
+    for (size_t i = 0; i < layout->n_handlers; i++) {
+        now.n_handlers -= layout->handlers[i].handler != NULL;
+    }
+    return now.n_ranges == 0 && now.n_handlers == 0;
+}
+
 void pgm_layout_restore(Pgm *pgm, PgmLayout *layout)
 {
     if (layout->generation == pgm->layout_now) {
@@ -301,5 +316,9 @@ void pgm_layout_restore(Pgm *pgm, PgmLayout *layout)
             pgm_handler_restore_off(want->handler, layout->off + want->off_at, want->n_words);
         }
     }
-    pgm->layout_now = layout->generation;
+    if (has_all(pgm, layout)) {
+        pgm->layout_now = layout->generation;
+    } else {
+        pgm_layout_changed(pgm);
+    }
 }

@@ -222,6 +222,32 @@ START_TEST(layout_comes_back)
 }
 END_TEST
 
+/* What came after a snapshot stays when it is restored, and the next snapshot knows it. */
+START_TEST(snapshot_after_a_restore_knows_ranges_and_handlers_that_came_between)
+{
+    PgmSnapshot *first = pgm_snapshot_take(pgm, "first", 0, NULL);
+    GPhys at = ROM + 64 * PAGE;
+    PgmRomProt prot;
+
+    ck_assert_int_eq(
+        pgm_rom_register(pgm, at, PAGE, NULL, 0, 0xee, PGM_ROM_FLAG_SHADOWED, "t", "late", NULL),
+        MEM_OK);
+    PgmHandler *late = pgm_handler_new(pgm, PGM_HANDLER_KIND_WRITE, RAM + 4 * PAGE, PAGE,
+                                       let_through, NULL, "late", NULL);
+
+    pgm_snapshot_restore(first);
+    PgmSnapshot *second = pgm_snapshot_take(pgm, "second", 0, NULL);
+
+    ck_assert_int_eq(pgm_rom_protect(pgm, at, PAGE, PGM_ROM_READ_RAM_WRITE_RAM), MEM_OK);
+    ck_assert_int_eq(pgm_handler_page_off(late, RAM + 4 * PAGE), MEM_OK);
+    pgm_snapshot_restore(second);
+    ck_assert(pgm_rom_get_protection(pgm, at, &prot));
+    ck_assert_int_eq(prot, PGM_ROM_READ_ROM_WRITE_IGNORE);
+    ck_assert_int_eq(pgm_page_handler(ram_range->pages[4]), PGM_HANDLER_WRITE);
+    pgm_handler_free(late);
+}
+END_TEST
+
 START_TEST(typed_tlb_and_cpu_see_restored_memory)
 {
     store(P, 1);
@@ -705,6 +731,7 @@ int main(void)
     tcase_add_loop_test(tcase, events_on_an_edge_go_forth_and_back, 0, N_PAIRS);
     tcase_add_test(tcase, rom_shadow_and_device_memory_come_back);
     tcase_add_test(tcase, layout_comes_back);
+    tcase_add_test(tcase, snapshot_after_a_restore_knows_ranges_and_handlers_that_came_between);
     tcase_add_test(tcase, typed_tlb_and_cpu_see_restored_memory);
     tcase_add_test(tcase, code_of_restored_pages_is_told_and_only_that);
     tcase_add_test(tcase, locked_page_keeps_its_place_and_gets_the_bytes);
