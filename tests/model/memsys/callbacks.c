@@ -55,6 +55,7 @@ static MemStatus device_write(void *user, uint64_t offset, unsigned size, uint64
         dev->registers[offset + i] = (uint8_t)(value >> 8 * digit);
     }
     if (dev->dies && offset == 0) {
+        dev->machine->state.disturbed = true;
         pgm_mmio_free(dev->mmio);
         return MEM_OK;
     }
@@ -135,6 +136,8 @@ void model_watch(Pgm *pgm, const PgmWatchHit *hit, void *user)
                                    .value = hit->value,
                                    .access = hit->access,
                                    .origin = hit->origin,
+                                   .by_gva = hit->by_gva,
+                                   .gva = hit->by_gva ? hit->gva : 0,
                                    .before = hit->before });
     if (watch->once) {
         watch->real_live = false;

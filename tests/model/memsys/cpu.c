@@ -76,6 +76,27 @@ void cpu_forget_all(Naive *m)
     }
 }
 
+static void excuse(Naive *m, PageId id, bool on)
+{
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        for (unsigned k = 0; m->cpus[i] != NULL && k < N_TRANSLATIONS; k++) {
+            if (m->cpus[i]->code[k].valid && m->cpus[i]->code[k].id == id) {
+                m->cpus[i]->code[k].excused = on;
+            }
+        }
+    }
+}
+
+void cpu_excuse(Naive *m, PageId id)
+{
+    excuse(m, id, true);
+}
+
+void cpu_no_excuse(Naive *m, PageId id)
+{
+    excuse(m, id, false);
+}
+
 /* Data lies there now: whoever had the page forgets it. */
 void cpu_drop_id(Naive *m, PageId id)
 {
@@ -139,6 +160,7 @@ static MemStatus fill(Cpu *cpu, uint64_t gpa, MemAccess access, CpuEntry *entry)
     pgm_cpu_fill(cpu->cpu, gpa, access, &fill);
     pgm_get_stats(m->pgm, &after);
     m->budget += after.replaced_zero - before.replaced_zero;
+    m->budget += after.replaced_shared - before.replaced_shared;
     gpa = pgm_cpu_mask(cpu->cpu, gpa);
     if (fill.gpa != gpa - gpa % PAGE) {
         model_fail("fill of %#" PRIx64 " answers for %#" PRIx64, gpa, fill.gpa);
@@ -257,7 +279,7 @@ void cpu_run(Cpu *cpu, uint64_t gpa, const uint8_t *host)
         };
         memcpy(t->bytes, host, CODE_BYTES);
     }
-    if (memcmp(t->bytes, naive_visible(place) + place.offset % PAGE, t->len) != 0) {
+    if (!t->excused && memcmp(t->bytes, naive_visible(place) + place.offset % PAGE, t->len) != 0) {
         model_fail("stale code runs at %#" PRIx64, gpa);
     }
 }
@@ -278,7 +300,7 @@ void cpu_check(Naive *m)
         for (unsigned k = 0; cpu != NULL && k < N_TRANSLATIONS; k++) {
             const Translation *t = &cpu->code[k];
 
-            if (t->valid &&
+            if (t->valid && !t->excused &&
                 memcmp(t->bytes, arena + (uint64_t)t->id * PAGE + t->offset, t->len) != 0) {
                 model_fail("stale code of host page %#x is kept", t->id);
             }

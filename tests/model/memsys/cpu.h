@@ -20,6 +20,7 @@ typedef struct CpuEntry {
 
 typedef struct Translation {
     bool valid;
+    bool excused; /* changed through a mapping: the CPU hears of it at the end */
     PageId id;
     uint32_t offset, len;
     uint8_t bytes[CODE_BYTES];

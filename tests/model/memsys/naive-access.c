@@ -61,18 +61,43 @@ void naive_watch_hit(Naive *m, uint64_t gpa, uint64_t len, uint64_t value, MemAc
     for (unsigned i = 0; i < MAX_WATCHES; i++) {
         NaiveWatch *watch = &m->watches[i];
 
-        if (!watch->live || watch->before != before || (watch->accesses & access) == 0 ||
-            watch->first > last || watch->last < gpa) {
+        if (!watch->live || watch->is_virtual || watch->before != before ||
+            (watch->accesses & access) == 0 || watch->first > last || watch->last < gpa) {
             continue;
         }
         const Event *event = next_event(m, EVENT_WATCH, i);
         uint64_t told = before && access == MEM_ACCESS_READ ? 0 : value;
 
         if (event->at != gpa || event->len != len || event->value != told ||
-            event->access != access || event->origin != origin || event->before != before) {
+            event->access != access || event->origin != origin || event->before != before ||
+            event->by_gva) {
             model_fail("watch %u heard %#" PRIx64 "+%" PRIu64 " value %#" PRIx64
                        ", expected %#" PRIx64 "+%" PRIu64 " value %#" PRIx64,
                        i, event->at, event->len, event->value, gpa, len, told);
+        }
+        watch->live = !watch->once;
+    }
+}
+
+void naive_virtual_hit(Naive *m, unsigned cpu, uint64_t gva, uint64_t gpa, uint64_t len,
+                       uint64_t value, MemAccess access, bool before)
+{
+    for (unsigned i = 0; i < MAX_WATCHES; i++) {
+        NaiveWatch *watch = &m->watches[i];
+
+        if (!watch->live || !watch->is_virtual || watch->cpu != cpu || watch->before != before ||
+            (watch->accesses & access) == 0 || watch->first > gva + (len - 1) ||
+            watch->last < gva) {
+            continue;
+        }
+        const Event *event = next_event(m, EVENT_WATCH, i);
+        uint64_t told = before && access == MEM_ACCESS_READ ? 0 : value;
+
+        if (!event->by_gva || event->gva != gva || event->at != gpa || event->len != len ||
+            event->value != told || event->access != access || event->before != before) {
+            model_fail("virtual watch %u heard %#" PRIx64 "+%" PRIu64 " value %#" PRIx64
+                       ", expected %#" PRIx64 "+%" PRIu64 " value %#" PRIx64,
+                       i, event->gva, event->len, event->value, gva, len, told);
         }
         watch->live = !watch->once;
     }
@@ -232,8 +257,9 @@ static MemStatus write_by_handler(Naive *m, Place place, NaiveHandler *handler, 
     uint8_t *bytes;
     bool reaches = naive_write_reaches(place, &bytes);
     MemStatus status = naive_make_writable(m, place, false);
+    bool ballooned = status == MEM_ERR_BALLOONED;
 
-    if (status != MEM_OK) {
+    if (status != MEM_OK && !ballooned) {
         return status;
     }
     handler_event(m, handler, gpa, len, first_eight(buf, len), MEM_ACCESS_WRITE, origin);
@@ -241,8 +267,11 @@ static MemStatus write_by_handler(Naive *m, Place place, NaiveHandler *handler, 
     if (handler->behaviour == REFUSE) {
         return MEM_ERR_BUS_ERROR;
     }
-    if (handler->behaviour == SWALLOW) {
+    if (handler->behaviour == SWALLOW || (ballooned && handler->behaviour == SCRAMBLE)) {
         return MEM_OK;
+    }
+    if (ballooned) {
+        return MEM_ERR_BALLOONED;
     }
     for (unsigned i = 0; i < len && reaches; i++) {
         uint8_t change = handler->behaviour == SCRAMBLE ? 0x5a : 0;
@@ -266,7 +295,7 @@ static bool all_zero(const uint8_t *buf, uint64_t len)
  */
 static bool stays_nothing(Naive *m, Place place, const uint8_t *buf, uint64_t len)
 {
-    return place.range->kind == PGM_RANGE_RAM && !place.range->there[place.page] &&
+    return place.range->kind == PGM_RANGE_RAM && place.range->there[FRONT][place.page] == NOTHING &&
            naive_handler_state(m, place, false) < PGM_HANDLER_WRITE && all_zero(buf, len);
 }
 
@@ -400,6 +429,7 @@ MemStatus naive_write(Naive *m, uint64_t gpa, const uint8_t *buf, uint64_t len, 
 
         if (place.range == NULL || !stays_nothing(m, place, buf, n)) {
             status = write_piece(m, gpa, buf, n, origin);
+            status = status == MEM_ERR_BALLOONED ? MEM_OK : status; /* dropped */
         }
         naive_watch_hit(m, gpa, n, value, MEM_ACCESS_WRITE, origin, false);
         if (status != MEM_OK) {

@@ -121,6 +121,13 @@ void naive_unmap(NaiveRange *range)
     }
 }
 
+uint64_t naive_uid(void)
+{
+    static uint64_t last;
+
+    return ++last;
+}
+
 NaiveRange *naive_range_new(Naive *m, PgmRangeKind kind, unsigned n_pages)
 {
     g_assert(n_pages <= MAX_PAGES);
@@ -130,12 +137,16 @@ NaiveRange *naive_range_new(Naive *m, PgmRangeKind kind, unsigned n_pages)
         if (!range->live) {
             *range = (NaiveRange) { .machine = m,
                                     .number = i,
+                                    .uid = naive_uid(),
                                     .live = true,
                                     .kind = kind,
                                     .start = NOWHERE,
                                     .n_pages = n_pages,
                                     .n_shown = n_pages,
                                     .bytes = g_malloc0((size_t)n_pages * PAGE) };
+            if (kind == PGM_RANGE_ROM) {
+                memset(range->there[FRONT], SHARED, sizeof range->there[FRONT]);
+            }
             return range;
         }
     }
@@ -161,6 +172,28 @@ void naive_range_free(NaiveRange *range)
     range->live = false;
 }
 
+/* RAM and shadow become nothing, or zeros where somebody has their address. */
+static void reset_page(NaiveRange *range, unsigned which, unsigned page)
+{
+    uint8_t *bytes = naive_record_bytes(range, which, page);
+    uint8_t *there = &range->there[which][page];
+    bool is_image = range->kind == PGM_RANGE_ROM && which == FRONT;
+    static const uint8_t zeros[PAGE];
+    const uint8_t *to = is_image ? range->image + (size_t)page * PAGE : zeros;
+
+    if (range->kind != PGM_RANGE_RAM && range->kind != PGM_RANGE_ROM) {
+        return;
+    }
+    naive_written(range, which, page, memcmp(bytes, to, PAGE) != 0 || *there == BALLOONED);
+    memcpy(bytes, to, PAGE);
+    if (is_image) {
+        return;
+    }
+    bool stays = naive_locked(range, which, page) || range->machine->preallocated;
+
+    *there = stays && *there == OWN ? OWN : NOTHING;
+}
+
 void naive_reset(Naive *m)
 {
     for (unsigned i = 0; i < MAX_HANDLERS; i++) {
@@ -174,17 +207,26 @@ void naive_reset(Naive *m)
         if (!range->live) {
             continue;
         }
-        if (range->kind == PGM_RANGE_RAM) {
-            memset(range->bytes, 0, (size_t)range->n_pages * PAGE);
-            memset(range->there, 0, sizeof range->there);
+        for (unsigned page = 0; page < range->n_pages; page++) {
+            reset_page(range, FRONT, page);
+            if (range->shadow != NULL) {
+                reset_page(range, SHADOW, page);
+            }
         }
         if (range->kind == PGM_RANGE_ROM) {
-            memcpy(range->bytes, range->image, (size_t)range->n_pages * PAGE);
             memset(range->prot, 0, sizeof range->prot);
-            memset(range->shadow_there, 0, sizeof range->shadow_there);
-            if (range->shadow != NULL) {
-                memset(range->shadow, 0, (size_t)range->n_pages * PAGE);
-            }
+        }
+    }
+}
+
+void naive_may_be_written(Naive *m)
+{
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        NaiveRange *range = &m->ranges[i];
+
+        for (unsigned page = 0; range->live && page < range->n_pages; page++) {
+            naive_written(range, FRONT, page, false);
+            naive_written(range, SHADOW, page, false);
         }
     }
 }
@@ -196,5 +238,10 @@ void naive_clear(Naive *m)
             naive_range_free(&m->ranges[i]);
         }
     }
+    for (unsigned i = 0; i < MAX_SNAPSHOTS; i++) {
+        naive_copy_free(m->snapshots[i].copy);
+    }
+    naive_copy_free(m->state.copy);
+    g_clear_pointer(&m->state.file, g_bytes_unref);
     g_array_unref(m->events);
 }

@@ -49,16 +49,52 @@ bool naive_write_reaches(Place place, uint8_t **ret_bytes)
     return true;
 }
 
-static MemStatus take_page(Naive *m, bool *there)
+uint8_t *naive_record_bytes(NaiveRange *range, unsigned which, unsigned page)
 {
-    if (*there) {
-        return MEM_OK;
+    return (which == SHADOW ? range->shadow : range->bytes) + (size_t)page * PAGE;
+}
+
+bool naive_locked(const NaiveRange *range, unsigned which, unsigned page)
+{
+    return range->n_write_locks[which][page] + range->n_read_locks[which][page] != 0;
+}
+
+void naive_written(NaiveRange *range, unsigned which, unsigned page, bool surely)
+{
+    range->may[which][page] = ~(Listeners)0;
+    if (surely) {
+        range->must[which][page] = ~(Listeners)0;
     }
-    if (m->budget == 0) {
+    if (range->kind == PGM_RANGE_MMIO2 && range->tracking) {
+        range->maybe_dirty[page] = true;
+        range->dirty[page] |= surely;
+    }
+}
+
+/*
+ * The record is about to be written. Only the real machine knows whether there was a page for it,
+ * and an entry for the snapshot: its record tells. What it takes it must have needed.
+ */
+static MemStatus take_page(Naive *m, NaiveRange *range, unsigned which, unsigned page)
+{
+    uint8_t *there = &range->there[which][page];
+
+    if (*there == BALLOONED) {
+        return MEM_ERR_BALLOONED;
+    }
+    range->may[which][page] = ~(Listeners)0;
+    if (real_state(range, which, page) != PGM_PAGE_ALLOCATED) {
         return MEM_ERR_NO_MEMORY;
     }
-    m->budget--;
-    *there = true;
+    naive_written(range, which, page, true);
+    if (*there != OWN && range->kind != PGM_RANGE_MMIO2) {
+        if (m->budget == 0) {
+            model_fail("page %u of range %u was taken and not counted", page, range->number);
+        }
+        m->budget--;
+        *there = OWN;
+    }
+    range->monitored[page] = false;
     return MEM_OK;
 }
 
@@ -69,18 +105,13 @@ MemStatus naive_make_writable(Naive *m, Place place, bool visible)
 
     switch (range->kind) {
     case PGM_RANGE_RAM:
-        return take_page(m, &range->there[place.page]);
     case PGM_RANGE_MMIO2:
-        if (range->monitored[place.page] && range->tracking) {
-            range->dirty[place.page] = true;
-        }
-        range->monitored[place.page] = false;
-        return MEM_OK;
+        return take_page(m, range, FRONT, place.page);
     case PGM_RANGE_ROM:
         if (visible ? reads_ram(place) : writes_ram(place)) {
-            return take_page(m, &range->shadow_there[place.page]);
+            return take_page(m, range, SHADOW, place.page);
         }
-        return visible ? take_page(m, &range->there[place.page]) : MEM_OK;
+        return visible ? take_page(m, range, FRONT, place.page) : MEM_OK;
     case PGM_RANGE_MMIO:
         break;
     }
@@ -90,13 +121,17 @@ MemStatus naive_make_writable(Naive *m, Place place, bool visible)
 /* Does the page that reads see own memory? */
 bool naive_has_page(Place place)
 {
-    if (place.range->kind == PGM_RANGE_RAM) {
-        return place.range->there[place.page];
+    return naive_backing(place) == OWN;
+}
+
+Backing naive_backing(Place place)
+{
+    if (place.range->kind == PGM_RANGE_RAM || place.range->kind == PGM_RANGE_ROM) {
+        bool shadow = place.range->kind == PGM_RANGE_ROM && reads_ram(place);
+
+        return (Backing)place.range->there[shadow ? SHADOW : FRONT][place.page];
     }
-    if (place.range->kind == PGM_RANGE_ROM && reads_ram(place)) {
-        return place.range->shadow_there[place.page];
-    }
-    return place.range->kind != PGM_RANGE_MMIO;
+    return place.range->kind == PGM_RANGE_MMIO2 ? OWN : NOTHING;
 }
 
 /* ---- handlers */
@@ -160,8 +195,8 @@ bool naive_watched(Naive *m, uint64_t gpa, unsigned accesses)
     for (unsigned i = 0; i < MAX_WATCHES; i++) {
         const NaiveWatch *watch = &m->watches[i];
 
-        if (watch->live && (watch->accesses & accesses) != 0 && watch->first <= first + PAGE - 1 &&
-            watch->last >= first) {
+        if (watch->live && !watch->is_virtual && (watch->accesses & accesses) != 0 &&
+            watch->first <= first + PAGE - 1 && watch->last >= first) {
             return true;
         }
     }
@@ -185,7 +220,8 @@ unsigned naive_cpu_caught(Naive *m, uint64_t gpa)
         caught |= MEM_ACCESS_READ;
     }
     if (state >= PGM_HANDLER_WRITE || naive_watched(m, gpa, MEM_ACCESS_WRITE) ||
-        !naive_write_reaches(place, &bytes) || bytes != naive_visible(place)) {
+        !naive_write_reaches(place, &bytes) || bytes != naive_visible(place) ||
+        naive_backing(place) == BALLOONED) {
         caught |= MEM_ACCESS_WRITE;
     }
     return caught;
@@ -195,9 +231,14 @@ bool naive_plainly_writable(Naive *m, Place place)
 {
     uint8_t *bytes;
 
-    return place.range != NULL && naive_write_reaches(place, &bytes) &&
-           bytes == naive_visible(place) && naive_has_page(place) &&
-           !place.range->monitored[place.page] &&
+    if (place.range == NULL || !naive_write_reaches(place, &bytes)) {
+        return false;
+    }
+    bool shadow = place.range->kind == PGM_RANGE_ROM && reads_ram(place);
+
+    return bytes == naive_visible(place) && naive_has_page(place) &&
+           real_state(place.range, shadow ? SHADOW : FRONT, place.page) == PGM_PAGE_ALLOCATED &&
+           !(place.range->monitored[place.page] && !m->armed) &&
            naive_handler_state(m, place, true) < PGM_HANDLER_WRITE;
 }
 
@@ -210,22 +251,20 @@ void naive_counts(Naive *m, PgmPageCounts *c)
         const NaiveRange *range = &m->ranges[i];
 
         for (unsigned page = 0; range->live && page < range->n_pages; page++) {
-            bool rom = range->kind == PGM_RANGE_ROM;
-            bool has = range->kind == PGM_RANGE_MMIO2 || range->there[page];
-
-            c->all++;
-            if (range->kind == PGM_RANGE_MMIO) {
-                c->pure_mmio++;
-                continue;
-            }
-            c->private_pages += has;
-            c->shared += rom && !has;
-            c->zero += !rom && !has;
+            c->pure_mmio += range->kind == PGM_RANGE_MMIO;
             c->monitored += range->monitored[page];
-            if (range->shadow != NULL) {
+            for (unsigned which = 0; which < (range->shadow != NULL ? 2 : 1); which++) {
+                Backing there = (Backing)range->there[which][page];
+
+                there = range->kind == PGM_RANGE_MMIO2 ? OWN : there;
                 c->all++;
-                c->private_pages += range->shadow_there[page];
-                c->zero += !range->shadow_there[page];
+                c->private_pages += there == OWN;
+                c->shared += there == SHARED;
+                c->ballooned += there == BALLOONED;
+                c->zero +=
+                    range->kind != PGM_RANGE_MMIO && (there == NOTHING || there == BALLOONED);
+                c->write_locked += range->n_write_locks[which][page] != 0;
+                c->read_locked += range->n_read_locks[which][page] != 0;
             }
         }
     }
@@ -261,13 +300,13 @@ void naive_check_page(Naive *m, unsigned slot)
     if (!found) {
         return;
     }
-    PgmPageState state = naive_has_page(place) ? PGM_PAGE_ALLOCATED : PGM_PAGE_ZERO;
+    static const PgmPageState states[] = { PGM_PAGE_ZERO, PGM_PAGE_ALLOCATED, PGM_PAGE_SHARED,
+                                           PGM_PAGE_BALLOONED };
+    PgmPageState state = states[naive_backing(place)];
 
-    if (place.range->monitored[place.page]) {
+    if (state == PGM_PAGE_ALLOCATED &&
+        (m->armed ? info.state == PGM_PAGE_WRITE_MONITORED : place.range->monitored[place.page])) {
         state = PGM_PAGE_WRITE_MONITORED;
-    } else if (place.range->kind == PGM_RANGE_ROM && !reads_ram(place) &&
-               !place.range->there[place.page]) {
-        state = PGM_PAGE_SHARED;
     }
     if (info.type != expected_type(place) || info.state != state) {
         model_fail("page %#" PRIx64 ": is %s %s, not %s %s", gpa, pgm_page_type_name(info.type),

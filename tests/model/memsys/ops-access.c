@@ -256,12 +256,13 @@ static int op_flood(Naive *m)
 {
     NaiveRange *range = pick_range(m, one_in(3) ? PGM_RANGE_RAM : PGM_RANGE_ROM);
 
-    if (range == NULL || range->start == NOWHERE) {
+    if (range == NULL || range->start == NOWHERE || range->start == SPARE_START) {
         return OP_SKIPPED;
     }
     script(m, "flood %#" PRIx64 " pages %u", range->start, range->n_pages);
     for (unsigned i = 0; model_limited && i < MAX_RANGES; i++) {
-        if (m->ranges[i].live && m->ranges[i].kind == PGM_RANGE_RAM) {
+        if (m->ranges[i].live && m->ranges[i].kind == PGM_RANGE_RAM &&
+            m->ranges[i].start != SPARE_START) {
             (void)flood(m, &m->ranges[i]);
         }
     }
@@ -445,21 +446,21 @@ static int op_walker_write(Naive *m)
 }
 
 const Op access_ops[] = {
-    { "typed read", op_typed_read, 100 },
-    { "typed write", op_typed_write, 150 },
-    { "bus read", op_bus_read, 40 },
-    { "bus write", op_bus_write, 60 },
-    { "bulk read", op_bulk_read, 30 },
-    { "bulk write", op_bulk_write, 50 },
-    { "fill", op_fill, 30 },
-    { "copy", op_copy, 20 },
-    { "flood", op_flood, 6 },
-    { "peek", op_peek, 20 },
-    { "poke", op_poke, 20 },
-    { "cpu load", op_cpu_load, 100 },
-    { "cpu store", op_cpu_store, 120 },
-    { "cpu run", op_cpu_run, 80 },
-    { "walker read", op_walker_read, 15 },
-    { "walker write", op_walker_write, 15 },
+    { "typed read", op_typed_read, 100, 0 },
+    { "typed write", op_typed_write, 150, 0 },
+    { "bus read", op_bus_read, 40, 0 },
+    { "bus write", op_bus_write, 60, 0 },
+    { "bulk read", op_bulk_read, 30, 0 },
+    { "bulk write", op_bulk_write, 50, 0 },
+    { "fill", op_fill, 30, 0 },
+    { "copy", op_copy, 20, 0 },
+    { "flood", op_flood, 6, 0 },
+    { "peek", op_peek, 20, 0 },
+    { "poke", op_poke, 20, 0 },
+    { "cpu load", op_cpu_load, 100, 0 },
+    { "cpu store", op_cpu_store, 120, 0 },
+    { "cpu run", op_cpu_run, 80, 0 },
+    { "walker read", op_walker_read, 15, 0 },
+    { "walker write", op_walker_write, 15, 0 },
 };
 const unsigned n_access_ops = G_N_ELEMENTS(access_ops);

@@ -78,6 +78,7 @@ static int op_handler_new(Naive *m)
 
     *handler = (NaiveHandler) { .machine = m,
                                 .number = (unsigned)(handler - m->handlers),
+                                .uid = naive_uid(),
                                 .live = naive == MEM_OK,
                                 .range = range,
                                 .offset = offset,
@@ -320,6 +321,11 @@ static int op_second_cpu(Naive *m)
         cpu_attach(m, 1);
     } else {
         cpu_detach(m, 1);
+        for (unsigned i = 0; i < MAX_WATCHES; i++) {
+            if (m->watches[i].is_virtual && m->watches[i].cpu == 1) {
+                m->watches[i].cpu = MAX_CPUS; /* hears of nothing any more */
+            }
+        }
     }
     return MEM_OK;
 }
@@ -330,6 +336,9 @@ static int op_limit(Naive *m)
 {
     GmmStats stats;
 
+    if (!model_limited && m->no_overcommit && one_in(2)) {
+        return OP_SKIPPED;
+    }
     gmm_get_stats(model_gmm, &stats);
     model_limited = !model_limited;
     script(m, "limit %s", model_limited ? "what is allocated" : "plenty");
@@ -361,11 +370,17 @@ static int op_reset(Naive *m)
     script(m, "reset");
     focus(m, ON_RESET,
           rom != NULL && rom->start != NOWHERE && one_in(2) ? rom->start : pick_address(m));
-    real_begins(m);
-    pgm_reset(m->pgm);
-    real_ended(m);
-    naive_reset(m);
-    return MEM_OK;
+    MemStatus status = pgm_reset(m->pgm);
+
+    if (status == MEM_OK) {
+        naive_reset(m);
+    } else {
+        naive_may_be_written(m); /* nothing has changed, but somebody may have been told so */
+    }
+    if (!m->plain) {
+        real_adopt(m);
+    }
+    return agree(m, status, status == MEM_OK || m->plain ? MEM_OK : MEM_ERR_NO_MEMORY);
 }
 
 static int op_describe(Naive *m)
@@ -409,23 +424,23 @@ static int op_ranges(Naive *m)
 }
 
 const Op other_ops[] = {
-    { "handler new", op_handler_new, 15 },
-    { "handler free", op_handler_free, 10 },
-    { "handler page off", op_page_off, 10 },
-    { "handler reset", op_handler_reset, 6 },
-    { "handler lookup", op_handler_lookup, 10 },
-    { "handler foreach", op_handler_foreach, 3 },
-    { "watch new", op_watch_new, 8 },
-    { "watch free", op_watch_free, 7 },
-    { "watch covers", op_watch_covers, 8 },
-    { "A20", op_a20, 5 },
-    { "forget executed", op_forget_executed, 2 },
-    { "forget executed page", op_forget_page, 4 },
-    { "second CPU", op_second_cpu, 3 },
-    { "limit", op_limit, 4 },
-    { "ensure handy", op_ensure_handy, 4 },
-    { "reset", op_reset, 5 },
-    { "describe", op_describe, 3 },
-    { "list ranges", op_ranges, 1 },
+    { "handler new", op_handler_new, 15, 0 },
+    { "handler free", op_handler_free, 10, 0 },
+    { "handler page off", op_page_off, 10, 0 },
+    { "handler reset", op_handler_reset, 6, 0 },
+    { "handler lookup", op_handler_lookup, 10, 0 },
+    { "handler foreach", op_handler_foreach, 3, 0 },
+    { "watch new", op_watch_new, 8, 0 },
+    { "watch free", op_watch_free, 7, 0 },
+    { "watch covers", op_watch_covers, 8, 0 },
+    { "A20", op_a20, 5, 0 },
+    { "forget executed", op_forget_executed, 2, 0 },
+    { "forget executed page", op_forget_page, 4, 0 },
+    { "second CPU", op_second_cpu, 3, 0 },
+    { "limit", op_limit, 6, 0 },
+    { "ensure handy", op_ensure_handy, 4, 0 },
+    { "reset", op_reset, 5, 0 },
+    { "describe", op_describe, 3, 0 },
+    { "list ranges", op_ranges, 1, 0 },
 };
 const unsigned n_other_ops = G_N_ELEMENTS(other_ops);

@@ -37,6 +37,14 @@ static void random_bytes(uint8_t *bytes, size_t len)
     }
 }
 
+/* A call that needs pages, which may be missing now. */
+static MemStatus may_lack_memory(const Naive *m, MemStatus real, MemStatus naive)
+{
+    bool lacks = real == MEM_ERR_NO_MEMORY || (real == MEM_ERR_DECLINED && m->no_overcommit);
+
+    return model_limited && lacks && naive == MEM_OK ? real : naive;
+}
+
 /* ---- RAM */
 
 static int op_ram_register(Naive *m)
@@ -49,17 +57,24 @@ static int op_ram_register(Naive *m)
     if (range == NULL) {
         return OP_SKIPPED;
     }
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "ram %u", range->number);
     script(m, "RAM of %u pages at %#" PRIx64, n, start);
     focus(m, ON_MAP, start);
     real_begins(m);
-    MemStatus real = pgm_ram_register(m->pgm, start, (uint64_t)n * PAGE, "more", &error);
+    MemStatus real = pgm_ram_register(m->pgm, start, (uint64_t)n * PAGE, name, &error);
 
     real_ended(m);
     agree_error(real, error);
     MemStatus naive = naive_check_place(m, range, start, true);
 
-    if (naive == MEM_OK) {
+    if (real == MEM_ERR_DECLINED && naive == MEM_OK && m->no_overcommit && model_limited) {
+        naive = real;
+    }
+    if (naive == MEM_OK && real == MEM_OK) {
         range->start = start;
+        real_find(range);
     } else {
         naive_range_free(range);
     }
@@ -87,6 +102,9 @@ static int op_rom_register(Naive *m)
     if (one_in(3)) {
         (void)touch(m, start); /* so that a page is beneath */
     }
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "rom %u", rom->number);
     script(m, "ROM of %#" PRIx64 " bytes at %#" PRIx64 " shadowed %d image %u", len, start,
            shadowed, image_len);
     random_bytes(rom->bytes, image_len);
@@ -97,24 +115,24 @@ static int op_rom_register(Naive *m)
     real_begins(m);
     MemStatus real =
         pgm_rom_register(m->pgm, start, len, image_len > 0 ? rom->image : NULL, image_len, fill,
-                         shadowed ? PGM_ROM_FLAG_SHADOWED : 0, "board", "rom", &error);
+                         shadowed ? PGM_ROM_FLAG_SHADOWED : 0, "board", name, &error);
 
     real_ended(m);
     agree_error(real, error);
     MemStatus naive = len == (uint64_t)n * PAGE ? naive_map(rom, start) : MEM_ERR_UNALIGNED;
 
-    if (model_limited && real == MEM_ERR_NO_MEMORY && naive == MEM_OK) {
-        naive = MEM_ERR_NO_MEMORY;
-    }
-    if (naive != MEM_OK) {
+    naive = may_lack_memory(m, real, naive);
+    if (naive != MEM_OK || real != MEM_OK) {
         naive_range_free(rom);
+    } else {
+        real_find(rom);
     }
     return agree(m, real, naive);
 }
 
 void show_shadow(Naive *m, NaiveRange *rom)
 {
-    if (rom->shadow == NULL) {
+    if (rom->shadow == NULL || rom->start == NOWHERE) {
         return;
     }
     (void)pgm_rom_protect(m->pgm, rom->start, (uint64_t)rom->n_pages * PAGE,
@@ -127,6 +145,9 @@ void show_shadow(Naive *m, NaiveRange *rom)
 static int op_rom_deregister(Naive *m)
 {
     NaiveRange *rom = pick_range(m, PGM_RANGE_ROM);
+    if (rom != NULL && rom->start == NOWHERE) {
+        return OP_SKIPPED;
+    }
     uint64_t start = rom == NULL || one_in(20) ? pick_page() : rom->start;
     Place place = naive_at(m, start);
     MemStatus naive = MEM_ERR_NOT_FOUND;
@@ -138,6 +159,9 @@ static int op_rom_deregister(Naive *m)
     if (rom != NULL && one_in(2)) {
         show_shadow(m, rom);
         (void)flood(m, rom);
+    }
+    if (place.range != NULL && place.range->kind == PGM_RANGE_ROM) {
+        unlock_range(m, place.range);
     }
     focus(m, ON_UNMAP, start);
     real_begins(m);
@@ -154,6 +178,9 @@ static int op_rom_deregister(Naive *m)
 static int op_rom_protect(Naive *m)
 {
     NaiveRange *rom = pick_range(m, PGM_RANGE_ROM);
+    if (rom != NULL && rom->start == NOWHERE) {
+        return OP_SKIPPED;
+    }
     uint64_t start = rom != NULL && !one_in(4) ? rom->start : pick_page();
     uint64_t len = (uint64_t)below(one_in(6) ? 80 : 6) * PAGE;
     PgmRomProt prot = (PgmRomProt)below(one_in(50) ? PGM_N_ROM_PROTS + 1 : PGM_N_ROM_PROTS);
@@ -238,15 +265,20 @@ static int op_mmio_new(Naive *m)
     dev->homes[1] = pick_page();
     random_bytes(dev->bytes, (size_t)n * PAGE);
     dev->registers = g_memdup2(dev->bytes, (size_t)n * PAGE);
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "mmio %u", dev->number);
     script(m, "MMIO %u of %#" PRIx64 " bytes min %u max %u unaligned %d", dev->number, len,
            dev->ops.min_size, dev->ops.max_size, dev->ops.unaligned);
-    dev->mmio = pgm_mmio_new(m->pgm, len, &dev->ops, dev, "chip", "registers", &error);
+    dev->mmio = pgm_mmio_new(m->pgm, len, &dev->ops, dev, "chip", name, &error);
     MemStatus naive = len == (uint64_t)n * PAGE ? MEM_OK : MEM_ERR_UNALIGNED;
     MemStatus real = dev->mmio != NULL ? MEM_OK : MEM_ERR_UNALIGNED;
 
     agree_error(real, error);
-    if (naive != MEM_OK) {
+    if (naive != MEM_OK || real != MEM_OK) {
         naive_range_free(dev);
+    } else {
+        real_find(dev);
     }
     return agree(m, real, naive);
 }
@@ -393,12 +425,20 @@ static int op_mmio2_new(Naive *m)
     if (fb == NULL) {
         return OP_SKIPPED;
     }
-    unsigned region = twin != NULL ? twin->number : fb->number;
+    unsigned region = twin != NULL ? twin->region : fb->number + below(4) * 100;
     uint64_t len = one_in(30) ? bad_len() : (uint64_t)n * PAGE;
     MemStatus naive = len == (uint64_t)n * PAGE ? MEM_OK : MEM_ERR_UNALIGNED;
 
-    naive = twin != NULL ? MEM_ERR_ALREADY_EXISTS : naive;
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        const NaiveRange *other = &m->ranges[i];
+
+        if (other != fb && other->live && other->kind == PGM_RANGE_MMIO2 &&
+            other->region == region) {
+            naive = MEM_ERR_ALREADY_EXISTS;
+        }
+    }
     fb->can_track = !one_in(4);
+    fb->region = region;
     script(m, "MMIO2 %u of %#" PRIx64 " bytes track %d", region, len, fb->can_track);
     real_begins(m);
     fb->mmio2 = pgm_mmio2_new(m->pgm, "vga", region, len, fb->can_track, "frame buffer", &error);
@@ -406,13 +446,13 @@ static int op_mmio2_new(Naive *m)
     MemStatus real = error != NULL ? (MemStatus)error->code : MEM_OK;
 
     agree_error(fb->mmio2 != NULL ? MEM_OK : real, error);
-    if (model_limited && real == MEM_ERR_NO_MEMORY && naive == MEM_OK) {
-        naive = MEM_ERR_NO_MEMORY;
-    }
-    if (naive != MEM_OK) {
+    naive = may_lack_memory(m, real, naive);
+    if (naive != MEM_OK || real != MEM_OK) {
         naive_range_free(fb);
-    } else if (pgm_mmio2_lookup(m->pgm, "vga", region) != fb->mmio2 ||
-               pgm_mmio2_len(fb->mmio2) != len) {
+        return agree(m, real, naive);
+    }
+    real_find(fb);
+    if (pgm_mmio2_lookup(m->pgm, "vga", region) != fb->mmio2 || pgm_mmio2_len(fb->mmio2) != len) {
         model_fail("MMIO2 %u is not what it should be", region);
     }
     return agree(m, real, naive);
@@ -440,6 +480,7 @@ static int op_mmio2_free(Naive *m)
         return OP_SKIPPED;
     }
     script(m, "free MMIO2 %u", fb->number);
+    unlock_range(m, fb);
     focus(m, ON_UNMAP, fb->start);
     pgm_mmio2_free(fb->mmio2);
     naive_range_free(fb);
@@ -494,8 +535,9 @@ static int op_track(Naive *m)
         return agree(m, real, MEM_ERR_WRONG_TYPE);
     }
     for (unsigned page = 0; on && !fb->tracking && page < fb->n_pages; page++) {
-        fb->dirty[page] = false;
-        fb->monitored[page] = true;
+        fb->dirty[page] = fb->n_write_locks[FRONT][page] != 0;
+        fb->maybe_dirty[page] = fb->dirty[page];
+        fb->monitored[page] = fb->n_write_locks[FRONT][page] == 0;
     }
     fb->tracking = on;
     return agree(m, real, MEM_OK);
@@ -521,14 +563,18 @@ static int op_query_dirty(Naive *m)
     if (n_words != 1) {
         return agree(m, real, MEM_ERR_INVALID_PARAMETER);
     }
+    uint64_t possible = 0;
+
     for (unsigned page = 0; page < fb->n_pages; page++) {
         if (fb->dirty[page]) {
             expected |= UINT64_C(1) << page;
-            fb->monitored[page] |= fb->tracking;
+            fb->monitored[page] |= fb->tracking && fb->n_write_locks[FRONT][page] == 0;
         }
-        fb->dirty[page] = false;
+        possible |= (uint64_t)fb->maybe_dirty[page] << page;
+        fb->dirty[page] = fb->n_write_locks[FRONT][page] != 0;
+        fb->maybe_dirty[page] = fb->dirty[page];
     }
-    if (look && bitmap != expected) {
+    if (look && ((bitmap & expected) != expected || (bitmap & ~(possible | expected)) != 0)) {
         model_fail("dirty are %#" PRIx64 ", not %#" PRIx64, bitmap, expected);
     }
     return agree(m, real, MEM_OK);
@@ -548,40 +594,41 @@ static int op_mark_dirty(Naive *m)
 
     script(m, "draw %#" PRIx64 " bytes at %#" PRIx64 " of MMIO2 %u", len, offset, fb->number);
     focus_page(m, ON_MARK, fb, (unsigned)(offset / PAGE));
-    if (fits) {
-        random_bytes(pgm_mmio2_host(fb->mmio2) + offset, len);
-        memcpy(fb->bytes + offset, pgm_mmio2_host(fb->mmio2) + offset, len);
-    }
     MemStatus real = pgm_mmio2_mark_dirty(fb->mmio2, offset, len);
+    MemStatus naive = fits ? MEM_OK : MEM_ERR_OUT_OF_RANGE;
 
-    for (uint64_t at = offset; fits && at < offset + len; at++) {
+    for (uint64_t at = offset; naive == MEM_OK && at < offset + len; at += PAGE - at % PAGE) {
         unsigned page = (unsigned)(at / PAGE);
 
-        fb->dirty[page] |= fb->tracking;
-        fb->monitored[page] = false;
+        naive = naive_make_writable(m, (Place) { fb, page, at, false }, false);
     }
-    return agree(m, real, fits ? MEM_OK : MEM_ERR_OUT_OF_RANGE);
+    /* Said first, drawn then: a snapshot keeps what was there. */
+    for (uint64_t at = offset; real == MEM_OK && at < offset + len; at++) {
+        fb->bytes[at] = (uint8_t)(rng() >> 8);
+        pgm_mmio2_host(fb->mmio2)[at] = fb->bytes[at];
+    }
+    return agree(m, real, naive);
 }
 
 const Op range_ops[] = {
-    { "RAM register", op_ram_register, 2 },
-    { "ROM register", op_rom_register, 15 },
-    { "ROM deregister", op_rom_deregister, 10 },
-    { "ROM protect", op_rom_protect, 40 },
-    { "ROM protection", op_rom_protection, 8 },
-    { "MMIO new", op_mmio_new, 8 },
-    { "MMIO map", op_mmio_map, 20 },
-    { "MMIO unmap", op_mmio_unmap, 8 },
-    { "MMIO free", op_mmio_free, 5 },
-    { "MMIO alias", op_alias, 25 },
-    { "MMIO unalias", op_unalias, 8 },
-    { "MMIO2 new", op_mmio2_new, 8 },
-    { "MMIO2 map", op_mmio2_map, 20 },
-    { "MMIO2 unmap", op_mmio2_unmap, 8 },
-    { "MMIO2 free", op_mmio2_free, 4 },
-    { "MMIO2 reduce", op_reduce, 8 },
-    { "MMIO2 track", op_track, 12 },
-    { "MMIO2 query dirty", op_query_dirty, 20 },
-    { "MMIO2 mark dirty", op_mark_dirty, 12 },
+    { "RAM register", op_ram_register, 2, OP_RANGES },
+    { "ROM register", op_rom_register, 15, OP_RANGES },
+    { "ROM deregister", op_rom_deregister, 10, OP_RANGES },
+    { "ROM protect", op_rom_protect, 40, 0 },
+    { "ROM protection", op_rom_protection, 8, 0 },
+    { "MMIO new", op_mmio_new, 8, OP_RANGES },
+    { "MMIO map", op_mmio_map, 20, 0 },
+    { "MMIO unmap", op_mmio_unmap, 8, 0 },
+    { "MMIO free", op_mmio_free, 5, OP_RANGES },
+    { "MMIO alias", op_alias, 25, 0 },
+    { "MMIO unalias", op_unalias, 8, 0 },
+    { "MMIO2 new", op_mmio2_new, 8, OP_RANGES },
+    { "MMIO2 map", op_mmio2_map, 20, 0 },
+    { "MMIO2 unmap", op_mmio2_unmap, 8, 0 },
+    { "MMIO2 free", op_mmio2_free, 4, OP_RANGES },
+    { "MMIO2 reduce", op_reduce, 8, 0 },
+    { "MMIO2 track", op_track, 12, 0 },
+    { "MMIO2 query dirty", op_query_dirty, 20, 0 },
+    { "MMIO2 mark dirty", op_mark_dirty, 12, 0 },
 };
 const unsigned n_range_ops = G_N_ELEMENTS(range_ops);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rows of the state table that can be reached with public functions alone. SHARED, BALLOONED
- * and monitored RAM have a test of their own: tests/model/test-page-events-model.c.
+ * The rows of the state table that must be seen. Single pages brought into every state, each with
+ * every event, have a test of their own: tests/model/test-page-events-model.c.
  */
 #include "tests/model/memsys/transitions.h"
 
@@ -11,9 +11,13 @@ typedef enum Look {
     NONE, /* nothing is registered there */
     RAM_ZERO,
     RAM_ALLOCATED,
+    RAM_MONITORED,
+    RAM_SHARED,
+    RAM_BALLOONED,
     ROM_FRONT,
     SHADOW_ZERO,
     SHADOW_ALLOCATED,
+    SHADOW_MONITORED,
     MMIO2_ALLOCATED,
     MMIO2_MONITORED,
     DEVICE,
@@ -91,6 +95,101 @@ static const Row rows[] = {
     { "protect: ROM to shadow ALLOCATED", ON_PROTECT, ROM_FRONT, SHADOW_ALLOCATED, DONE },
     { "protect: shadow ZERO to ROM", ON_PROTECT, SHADOW_ZERO, ROM_FRONT, DONE },
     { "protect: shadow ALLOCATED to ROM", ON_PROTECT, SHADOW_ALLOCATED, ROM_FRONT, DONE },
+    { "read: RAM stays MONITORED", ON_READ, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "read: RAM stays SHARED", ON_READ, RAM_SHARED, RAM_SHARED, DONE },
+    { "read: RAM stays BALLOONED", ON_READ, RAM_BALLOONED, RAM_BALLOONED, DONE },
+    { "write: RAM MONITORED to ALLOCATED", ON_WRITE, RAM_MONITORED, RAM_ALLOCATED, DONE },
+    { "write: RAM SHARED to ALLOCATED", ON_WRITE, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "write: shadow MONITORED to ALLOCATED", ON_WRITE, SHADOW_MONITORED, SHADOW_ALLOCATED, DONE },
+    { "write: dropped, RAM stays BALLOONED", ON_WRITE, RAM_BALLOONED, RAM_BALLOONED, DONE },
+    { "write: refused, RAM stays BALLOONED", ON_WRITE, RAM_BALLOONED, RAM_BALLOONED, ANY_OTHER },
+    { "write: no memory, RAM stays MONITORED", ON_WRITE, RAM_MONITORED, RAM_MONITORED, NO_MEMORY },
+    { "write: no memory, RAM stays SHARED", ON_WRITE, RAM_SHARED, RAM_SHARED, NO_MEMORY },
+    { "CPU: RAM MONITORED to ALLOCATED", ON_CPU_STORE, RAM_MONITORED, RAM_ALLOCATED, DONE },
+    { "CPU: RAM SHARED to ALLOCATED", ON_CPU_STORE, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "CPU: refused, RAM stays BALLOONED", ON_CPU_STORE, RAM_BALLOONED, RAM_BALLOONED, ANY_OTHER },
+    { "CPU: no memory, RAM stays MONITORED", ON_CPU_STORE, RAM_MONITORED, RAM_MONITORED,
+      NO_MEMORY },
+    { "CPU: no memory, RAM stays SHARED", ON_CPU_STORE, RAM_SHARED, RAM_SHARED, NO_MEMORY },
+    { "poke: RAM MONITORED to ALLOCATED", ON_POKE, RAM_MONITORED, RAM_ALLOCATED, DONE },
+    { "poke: RAM SHARED to ALLOCATED", ON_POKE, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "poke: refused, RAM stays BALLOONED", ON_POKE, RAM_BALLOONED, RAM_BALLOONED, ANY_OTHER },
+    { "reset: RAM MONITORED to ZERO", ON_RESET, RAM_MONITORED, RAM_ZERO, DONE },
+    { "reset: RAM SHARED to ZERO", ON_RESET, RAM_SHARED, RAM_ZERO, DONE },
+    { "reset: RAM BALLOONED to ZERO", ON_RESET, RAM_BALLOONED, RAM_ZERO, DONE },
+    { "reset: cleared in place, RAM stays ALLOCATED", ON_RESET, RAM_ALLOCATED, RAM_ALLOCATED,
+      DONE },
+    { "map: MMIO over MONITORED", ON_MAP, RAM_MONITORED, DEVICE, DONE },
+    { "map: MMIO over SHARED", ON_MAP, RAM_SHARED, DEVICE, DONE },
+    { "map: MMIO over BALLOONED", ON_MAP, RAM_BALLOONED, DEVICE, DONE },
+    { "unmap: MMIO shows MONITORED", ON_UNMAP, DEVICE, RAM_MONITORED, DONE },
+    { "snapshot: RAM ALLOCATED to MONITORED", ON_SNAPSHOT, RAM_ALLOCATED, RAM_MONITORED, DONE },
+    { "snapshot: RAM stays ALLOCATED (locked)", ON_SNAPSHOT, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "snapshot: RAM stays ZERO", ON_SNAPSHOT, RAM_ZERO, RAM_ZERO, DONE },
+    { "snapshot: RAM stays SHARED", ON_SNAPSHOT, RAM_SHARED, RAM_SHARED, DONE },
+    { "snapshot: RAM stays BALLOONED", ON_SNAPSHOT, RAM_BALLOONED, RAM_BALLOONED, DONE },
+    { "snapshot: shadow ALLOCATED to MONITORED", ON_SNAPSHOT, SHADOW_ALLOCATED, SHADOW_MONITORED,
+      DONE },
+    { "snapshot: MMIO2 ALLOCATED to MONITORED", ON_SNAPSHOT, MMIO2_ALLOCATED, MMIO2_MONITORED,
+      DONE },
+    { "restore: RAM ALLOCATED to ZERO", ON_RESTORE, RAM_ALLOCATED, RAM_ZERO, DONE },
+    { "restore: RAM ALLOCATED to MONITORED", ON_RESTORE, RAM_ALLOCATED, RAM_MONITORED, DONE },
+    { "restore: RAM ALLOCATED to SHARED", ON_RESTORE, RAM_ALLOCATED, RAM_SHARED, DONE },
+    { "restore: RAM stays MONITORED", ON_RESTORE, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "restore: RAM MONITORED to ZERO", ON_RESTORE, RAM_MONITORED, RAM_ZERO, DONE },
+    { "restore: RAM ZERO to MONITORED", ON_RESTORE, RAM_ZERO, RAM_MONITORED, DONE },
+    { "restore: RAM ZERO to SHARED", ON_RESTORE, RAM_ZERO, RAM_SHARED, DONE },
+    { "restore: RAM SHARED to ZERO", ON_RESTORE, RAM_SHARED, RAM_ZERO, DONE },
+    { "restore: RAM BALLOONED to MONITORED", ON_RESTORE, RAM_BALLOONED, RAM_MONITORED, DONE },
+    { "restore: RAM BALLOONED to ZERO", ON_RESTORE, RAM_BALLOONED, RAM_ZERO, DONE },
+    { "restore: RAM MONITORED to BALLOONED", ON_RESTORE, RAM_MONITORED, RAM_BALLOONED, DONE },
+    { "restore: RAM ZERO to BALLOONED", ON_RESTORE, RAM_ZERO, RAM_BALLOONED, DONE },
+    { "restore: MMIO2 ALLOCATED to MONITORED", ON_RESTORE, MMIO2_ALLOCATED, MMIO2_MONITORED, DONE },
+    { "restore: an overlay goes, RAM shows", ON_RESTORE, DEVICE, RAM_ZERO, DONE },
+    { "restore: an overlay comes back", ON_RESTORE, RAM_ZERO, DEVICE, DONE },
+    { "client: RAM ALLOCATED to MONITORED", ON_DIRTY, RAM_ALLOCATED, RAM_MONITORED, DONE },
+    { "client: RAM stays ALLOCATED (locked)", ON_DIRTY, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "client: MMIO2 ALLOCATED to MONITORED", ON_DIRTY, MMIO2_ALLOCATED, MMIO2_MONITORED, DONE },
+    { "lock: RAM ZERO to ALLOCATED", ON_LOCK, RAM_ZERO, RAM_ALLOCATED, DONE },
+    { "lock: RAM MONITORED to ALLOCATED", ON_LOCK, RAM_MONITORED, RAM_ALLOCATED, DONE },
+    { "lock: RAM SHARED to ALLOCATED", ON_LOCK, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "lock: no memory, RAM stays ZERO", ON_LOCK, RAM_ZERO, RAM_ZERO, NO_MEMORY },
+    { "lock: refused, RAM stays BALLOONED", ON_LOCK, RAM_BALLOONED, RAM_BALLOONED, ANY_OTHER },
+    { "lock: refused by a device", ON_LOCK, DEVICE, DEVICE, ANY_OTHER },
+    { "lock to read: RAM stays ZERO", ON_LOCK_RO, RAM_ZERO, RAM_ZERO, DONE },
+    { "lock to read: RAM stays ALLOCATED", ON_LOCK_RO, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "lock to read: RAM stays MONITORED", ON_LOCK_RO, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "lock to read: RAM SHARED to ALLOCATED", ON_LOCK_RO, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "inflate: RAM ZERO to BALLOONED", ON_INFLATE, RAM_ZERO, RAM_BALLOONED, DONE },
+    { "inflate: RAM ALLOCATED to BALLOONED", ON_INFLATE, RAM_ALLOCATED, RAM_BALLOONED, DONE },
+    { "inflate: RAM MONITORED to BALLOONED", ON_INFLATE, RAM_MONITORED, RAM_BALLOONED, DONE },
+    { "inflate: RAM SHARED to BALLOONED", ON_INFLATE, RAM_SHARED, RAM_BALLOONED, DONE },
+    { "inflate: refused, stays BALLOONED", ON_INFLATE, RAM_BALLOONED, RAM_BALLOONED, ANY_OTHER },
+    { "inflate: refused, RAM stays ALLOCATED", ON_INFLATE, RAM_ALLOCATED, RAM_ALLOCATED,
+      ANY_OTHER },
+    { "deflate: RAM BALLOONED to ZERO", ON_DEFLATE, RAM_BALLOONED, RAM_ZERO, DONE },
+    { "deflate: refused, RAM stays ALLOCATED", ON_DEFLATE, RAM_ALLOCATED, RAM_ALLOCATED,
+      ANY_OTHER },
+    { "scan: RAM ALLOCATED to MONITORED", ON_SCAN, RAM_ALLOCATED, RAM_MONITORED, DONE },
+    { "scan: RAM MONITORED to SHARED", ON_SCAN, RAM_MONITORED, RAM_SHARED, DONE },
+    { "scan: RAM MONITORED to ZERO", ON_SCAN, RAM_MONITORED, RAM_ZERO, DONE },
+    { "scan: RAM stays MONITORED", ON_SCAN, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "scan: RAM stays ALLOCATED (locked)", ON_SCAN, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "scan: RAM stays BALLOONED", ON_SCAN, RAM_BALLOONED, RAM_BALLOONED, DONE },
+    { "compact: RAM stays ALLOCATED", ON_COMPACT, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "compact: RAM stays MONITORED", ON_COMPACT, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "compact: RAM stays SHARED", ON_COMPACT, RAM_SHARED, RAM_SHARED, DONE },
+    { "preallocate: RAM ZERO to ALLOCATED", ON_PREALLOCATE, RAM_ZERO, RAM_ALLOCATED, DONE },
+    { "preallocate: RAM SHARED to ALLOCATED", ON_PREALLOCATE, RAM_SHARED, RAM_ALLOCATED, DONE },
+    { "preallocate: RAM stays MONITORED", ON_PREALLOCATE, RAM_MONITORED, RAM_MONITORED, DONE },
+    { "preallocate: no memory, RAM stays ZERO", ON_PREALLOCATE, RAM_ZERO, RAM_ZERO, NO_MEMORY },
+    { "image: RAM ZERO to SHARED", ON_IMAGE, RAM_ZERO, RAM_SHARED, DONE },
+    { "image: RAM stays ALLOCATED", ON_IMAGE, RAM_ALLOCATED, RAM_ALLOCATED, DONE },
+    { "load: RAM ALLOCATED to ZERO", ON_LOAD, RAM_ALLOCATED, RAM_ZERO, DONE },
+    { "load: RAM ZERO to ALLOCATED", ON_LOAD, RAM_ZERO, RAM_ALLOCATED, DONE },
+    { "load: RAM BALLOONED to ALLOCATED", ON_LOAD, RAM_BALLOONED, RAM_ALLOCATED, DONE },
+    { "load: RAM ZERO to BALLOONED", ON_LOAD, RAM_ZERO, RAM_BALLOONED, DONE },
+    { "load: RAM stays SHARED", ON_LOAD, RAM_SHARED, RAM_SHARED, DONE },
 };
 
 static uint64_t seen[N_PAGE_EVENTS][N_LOOKS][N_LOOKS][N_OUTCOMES];
@@ -104,6 +203,11 @@ static struct {
 
 static Look look(Naive *m, uint64_t gpa)
 {
+    static const Look ram[] = { [PGM_PAGE_ZERO] = RAM_ZERO,
+                                [PGM_PAGE_ALLOCATED] = RAM_ALLOCATED,
+                                [PGM_PAGE_WRITE_MONITORED] = RAM_MONITORED,
+                                [PGM_PAGE_SHARED] = RAM_SHARED,
+                                [PGM_PAGE_BALLOONED] = RAM_BALLOONED };
     PgmPageInfo info;
 
     if (gpa == NOWHERE || !pgm_page_query(m->pgm, gpa, &info)) {
@@ -111,11 +215,13 @@ static Look look(Naive *m, uint64_t gpa)
     }
     switch (info.type) {
     case PGM_PAGE_RAM:
-        return info.state == PGM_PAGE_ZERO ? RAM_ZERO : RAM_ALLOCATED;
+        return ram[info.state];
     case PGM_PAGE_ROM:
         return ROM_FRONT;
     case PGM_PAGE_ROM_SHADOW:
-        return info.state == PGM_PAGE_ZERO ? SHADOW_ZERO : SHADOW_ALLOCATED;
+        return info.state == PGM_PAGE_ZERO              ? SHADOW_ZERO
+               : info.state == PGM_PAGE_WRITE_MONITORED ? SHADOW_MONITORED
+                                                        : SHADOW_ALLOCATED;
     case PGM_PAGE_MMIO:
         return DEVICE;
     case PGM_PAGE_MMIO2:
@@ -138,7 +244,8 @@ void transitions_end(MemStatus status)
 {
     Outcome outcome = status == MEM_OK ? DONE : status == MEM_ERR_NO_MEMORY ? NO_MEMORY : ANY_OTHER;
 
-    if (now.machine == NULL) {
+    if (now.machine == NULL || now.machine->pgm == NULL) {
+        now.machine = NULL;
         return;
     }
     Look to = look(now.machine, now.gpa);
@@ -147,6 +254,11 @@ void transitions_end(MemStatus status)
         model_fail("a read of %#" PRIx64 " changed the page", now.gpa);
     }
     seen[now.event][now.from][to][outcome]++;
+    now.machine = NULL;
+}
+
+void transitions_forget(void)
+{
     now.machine = NULL;
 }
 

@@ -12,5 +12,7 @@
 void transitions_begin(Naive *m, PageEvent event, uint64_t gpa);
 /* The operation ended. Fails on a change that its event must never make. */
 void transitions_end(MemStatus status);
+/* The operation did nothing after all. */
+void transitions_forget(void);
 /* Prints each row with its count; the number of rows that were never seen. */
 unsigned transitions_print(FILE *out);
