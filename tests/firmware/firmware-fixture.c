@@ -51,7 +51,7 @@ static void on_debugcon(void *user, const uint8_t *bytes, size_t len)
 static EmuMachine *new_machine(const FirmwareOptions *options)
 {
     g_autoptr(GError) error = NULL;
-    EmuMachineConfig config = { .cpu = options->cpu };
+    EmuMachineConfig config = { .cpu = options->cpu, .gmm = options->gmm };
     EmuMachine *machine = emu_machine_new(&config, &error);
 
     ck_assert_msg(machine != NULL, "%s", error ? error->message : "");

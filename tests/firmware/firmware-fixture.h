@@ -23,6 +23,7 @@ typedef struct FirmwareOptions {
     const char *cpu;   /* NULL: the default */
     const char *drive; /* NULL: none; a path: primary master */
     bool drive_writable;
+    Gmm *gmm; /* NULL: one of its own */
 } FirmwareOptions;
 
 void firmware_pc_init_with(FirmwarePc *pc, const FirmwareOptions *options);

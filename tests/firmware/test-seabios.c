@@ -3,6 +3,7 @@
 #include "firmware-fixture.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,60 @@ START_TEST(two_machines_run_alike_to_the_byte)
 }
 END_TEST
 
+/* ---- machines that run at the same time */
+
+typedef struct Boot {
+    pthread_t thread;
+    Gmm *gmm;
+    FirmwarePc pc;
+    EmuStop stop;
+} Boot;
+
+static void *boot_main(void *user)
+{
+    Boot *boot = user;
+    const FirmwareOptions options = { .bios = SEABIOS,
+                                      .ram = UINT64_C(128) << 20,
+                                      .gmm = boot->gmm };
+
+    firmware_pc_init_with(&boot->pc, &options);
+    boot->stop = firmware_pc_run(&boot->pc, 20);
+    return NULL;
+}
+
+START_TEST(machines_in_parallel_on_one_gmm_run_as_alone)
+{
+    Gmm *gmm = gmm_new(0, NULL);
+    Boot boots[2] = { { .gmm = gmm }, { .gmm = gmm } };
+    GmmStats stats;
+
+    EmuStop stop = firmware_pc_run(&pc, 20);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(boots); i++) {
+        ck_assert_int_eq(pthread_create(&boots[i].thread, NULL, boot_main, &boots[i]), 0);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(boots); i++) {
+        pthread_join(boots[i].thread, NULL);
+    }
+    gmm_get_stats(gmm, &stats);
+    ck_assert_uint_eq(stats.n_vms, G_N_ELEMENTS(boots));
+    ck_assert_uint_gt(stats.duplicates, 0); /* one firmware for both */
+    ck_assert_uint_eq(gmm_verify(gmm, NULL), 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(boots); i++) {
+        ck_assert_int_eq(boots[i].stop.reason, stop.reason);
+        ck_assert_uint_eq(emu_clock_now(emu_machine_clock(boots[i].pc.machine)),
+                          emu_clock_now(emu_machine_clock(pc.machine)));
+        ck_assert_uint_eq(firmware_pc_hash(&boots[i].pc), firmware_pc_hash(&pc));
+        ck_assert_str_eq(boots[i].pc.debugcon->str, pc.debugcon->str);
+        ck_assert_str_eq(boots[i].pc.serial->str, pc.serial->str);
+        firmware_pc_clear(&boots[i].pc);
+    }
+    gmm_get_stats(gmm, &stats);
+    ck_assert_uint_eq(stats.allocated, 0);
+    gmm_free(gmm);
+}
+END_TEST
+
 /* A firmware of our own that says what it reads while it flips PAM: tests/guests/pc/pam.asm. */
 START_TEST(guest_reads_rom_shadow_and_rom_again)
 {
@@ -107,6 +162,7 @@ int main(void)
     tcase_add_test(tcase, really_shadows_its_rom);
     tcase_add_test(tcase, second_boot_after_a_reset_is_the_same);
     tcase_add_test(tcase, two_machines_run_alike_to_the_byte);
+    tcase_add_test(tcase, machines_in_parallel_on_one_gmm_run_as_alone);
     tcase_add_test(tcase, guest_reads_rom_shadow_and_rom_again);
     suite_add_tcase(suite, tcase);
 
