@@ -38,6 +38,19 @@ START_TEST(what_is_not_mapped_is_said_to_be_so)
 }
 END_TEST
 
+START_TEST(a_private_page_says_where_it_was_last)
+{
+    g_autofree char *request = g_strdup_printf("page %lx", (unsigned long)P);
+
+    store(P, 1);
+    pgm_handy_report(pgm);
+    g_autofree char *fact =
+        g_strdup_printf("private to this machine, last told to back 0x%lx\n", (unsigned long)P);
+
+    check_says(request, fact);
+}
+END_TEST
+
 START_TEST(devices_say_how_they_are_accessed)
 {
     static const PgmMmioOps odd = {
@@ -281,6 +294,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, snapshot_setup, snapshot_teardown);
     tcase_add_test(tcase, what_is_not_mapped_is_said_to_be_so);
+    tcase_add_test(tcase, a_private_page_says_where_it_was_last);
     tcase_add_test(tcase, devices_say_how_they_are_accessed);
     tcase_add_test(tcase, rom_without_ram_behind_has_one_protection);
     tcase_add_test(tcase, a_page_that_shows_device_memory_says_whose);

@@ -117,6 +117,36 @@ START_TEST(the_hook_hears_of_each_call_and_of_the_pages_that_changed)
 }
 END_TEST
 
+/* ---- a handler that takes its memory away */
+
+static PgmHandlerResult unmap_it(Pgm *from, const PgmHandlerAccess *access, void *user)
+{
+    (void)from;
+    (void)access;
+    ck_assert_int_eq(pgm_mmio2_unmap(user), MEM_OK);
+    return PGM_HANDLER_DO_DEFAULT;
+}
+
+START_TEST(an_access_whose_memory_went_meanwhile_finds_nothing_there)
+{
+    uint8_t bytes[8] = { 0 };
+    PgmHandler *taker =
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_ALL, FB, PAGE, unmap_it, fb, "taker", NULL);
+
+    ck_assert_ptr_nonnull(taker);
+    if (_i == 0) {
+        ck_assert_int_eq(pgm_read(pgm, FB + 8, bytes, sizeof bytes, MEM_ORIGIN_DEVICE), MEM_OK);
+        for (unsigned i = 0; i < sizeof bytes; i++) {
+            ck_assert_uint_eq(bytes[i], 0xff);
+        }
+    } else {
+        ck_assert_int_eq(pgm_write(pgm, FB + 8, bytes, sizeof bytes, MEM_ORIGIN_DEVICE), MEM_OK);
+    }
+    ck_assert_uint_eq(pgm_mmio2_address(fb), MEM_GPHYS_NIL);
+    pgm_handler_free(taker);
+}
+END_TEST
+
 /* ---- the map's cache */
 
 /* The last of the misses after which the large table pays. */
@@ -229,6 +259,7 @@ int main(void)
     tcase_add_test(tcase, a_limit_of_snapshots_needs_the_hosts_memory_once);
     tcase_add_test(tcase, nothing_is_freed_where_nothing_is);
     tcase_add_test(tcase, the_hook_hears_of_each_call_and_of_the_pages_that_changed);
+    tcase_add_loop_test(tcase, an_access_whose_memory_went_meanwhile_finds_nothing_there, 0, 2);
     tcase_add_test(tcase, a_table_that_cannot_be_given_back_is_emptied_by_hand);
     tcase_add_test(tcase, without_memory_for_a_larger_table_the_small_one_serves_on);
     suite_add_tcase(suite, tcase);

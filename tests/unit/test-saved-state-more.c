@@ -200,6 +200,48 @@ START_TEST(a_balloon_onto_a_page_that_somebody_holds_leaves_zeros)
 }
 END_TEST
 
+/* ---- the file itself */
+
+START_TEST(a_file_has_so_many_units_and_no_more)
+{
+    for (unsigned more = 0; more < 2; more++) {
+        g_autoptr(GError) error = NULL;
+        StateBuilder builder;
+
+        state_builder_init(&builder);
+        for (unsigned i = 0; i < MEM_STATE_MAX_UNITS + more; i++) {
+            state_builder_add(&builder, "u", i, 1, NULL, 0);
+        }
+        g_autoptr(GByteArray) file = state_builder_finish(&builder);
+        g_autoptr(MemStateReader) reader =
+            mem_state_reader_new_from_bytes(file->data, file->len, &error);
+
+        ck_assert_int_eq(reader != NULL, more == 0);
+        ck_assert(more == 0 || strstr(error->message, "more than ") != NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_block_that_is_none_any_more_is_seen)
+{
+    g_autoptr(GError) error = NULL;
+    StateBuilder builder;
+    const uint8_t bytes[] = { 1, 2, 3 };
+    uint8_t got;
+
+    state_builder_init(&builder);
+    state_builder_add(&builder, "u", 0, 1, bytes, sizeof bytes);
+    g_autoptr(GByteArray) file = state_builder_finish(&builder);
+    g_autoptr(MemStateReader) reader = mem_state_reader_new_from_bytes(file->data, file->len, NULL);
+
+    ck_assert_ptr_nonnull(reader);
+    file->data[MEM_STATE_HEADER_LEN + MEM_STATE_BEGIN_LEN] ^= 1;
+    ck_assert_uint_eq(mem_state_open_unit(reader, "u", 0, 1, NULL), 1);
+    ck_assert(!mem_state_get_u8(reader, &got, &error));
+    ck_assert_msg(strstr(error->message, "a block is expected here") != NULL, "%s", error->message);
+}
+END_TEST
+
 /* Turns have 31 bits; afterwards old places must not pass for new ones. */
 START_TEST(turns_begin_again_with_an_empty_table)
 {
@@ -236,6 +278,8 @@ int main(void)
     tcase_add_test(tcase, a_name_that_no_reader_would_take_is_not_saved);
     tcase_add_test(tcase, a_name_of_just_that_length_comes_back);
     tcase_add_test(tcase, a_balloon_onto_a_page_that_somebody_holds_leaves_zeros);
+    tcase_add_test(tcase, a_file_has_so_many_units_and_no_more);
+    tcase_add_test(tcase, a_block_that_is_none_any_more_is_seen);
     tcase_add_test(tcase, turns_begin_again_with_an_empty_table);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -178,6 +178,42 @@ static void left_of_snapshots(void)
     pgm->tracking->reserved = 1;
 }
 
+/* ---- kept copies */
+
+/* A copy of the page at @gpa that says it is @id. */
+static PgmKept *keep(GPhys gpa, PageId id)
+{
+    PgmPage *record = &ram_range->pages[index_of(gpa)];
+    PgmKept *kept =
+        &pgm->tracking
+             ->kept[(uintptr_t)record / sizeof *record % G_N_ELEMENTS(pgm->tracking->kept)];
+
+    kept->record = record;
+    kept->id = id;
+    pgm->tracking->n_kept++;
+    return kept;
+}
+
+static void kept_miscounted(void)
+{
+    pgm->tracking->n_kept++;
+}
+
+static void kept_in_the_wrong_slot(void)
+{
+    keep(RAM + 20 * PAGE, MEM_ZERO_PAGE_ID)->record++;
+}
+
+static void kept_and_an_entry_besides(void)
+{
+    (void)keep(P, page_at(P).id);
+}
+
+static void kept_with_other_bytes(void)
+{
+    (void)keep(RAM + 20 * PAGE, page_at(P).id);
+}
+
 /* ---- watches, stock, balloon */
 
 static void watch_of_another(void)
@@ -193,6 +229,16 @@ static void stock_overfull(void)
 static void balloon_untold(void)
 {
     pgm->ballooned_known++;
+}
+
+static void shadow_of_nothing(void)
+{
+    uint8_t bytes[4096] = { 1 };
+
+    ck_assert_int_eq(pgm_rom_register(pgm, REGS + 16 * PAGE, PAGE, bytes, sizeof bytes, 0xff, 0,
+                                      "t", "plain", NULL),
+                     MEM_OK);
+    pgm_rom_of(range_of(REGS + 16 * PAGE))->prot[0] = PGM_ROM_READ_RAM_WRITE_RAM;
 }
 
 static void balloon_of_rom(void)
@@ -260,6 +306,11 @@ static const struct {
     { entries_miscounted, "the stock are not what is charged" },
     { stock_miscounted, "the stock are not what is charged" },
     { left_of_snapshots, "something is left of snapshots" },
+    { kept_miscounted, "kept copies are counted wrongly" },
+    { kept_in_the_wrong_slot, "a kept copy lies in the wrong slot" },
+    { kept_and_an_entry_besides, "a page has an entry and a kept copy besides" },
+    { kept_with_other_bytes, "a kept copy is not what its page holds" },
+    { shadow_of_nothing, "shows a shadow it has not" },
     { watch_of_another, "is out of order" },
     { stock_overfull, "the stock of handy pages holds more than it can" },
     { balloon_untold, "GMM counts 0 ballooned pages, records 0" },
