@@ -66,7 +66,8 @@ static MemStatus fill_all(Filling *filling)
     return status;
 }
 
-/* Nobody has written the pages since they were taken: they are zeros still. */
+/* Nobody has written the pages since they were taken: they are zeros still. One that is locked
+ * keeps its page, whose address somebody may have by now. */
 static void give_back(const Filling *filling)
 {
     const PgmList *ranges = filling->pgm->ranges;
@@ -76,7 +77,9 @@ static void give_back(const Filling *filling)
         PgmRange *range = g_ptr_array_index(ranges, r);
 
         for (uint64_t i = 0; range->kind == PGM_RANGE_RAM && i < range->n_pages; i++, number++) {
-            if ((filling->taken[number / 64] >> (number % 64) & 1) != 0) {
+            bool taken = (filling->taken[number / 64] >> (number % 64) & 1) != 0;
+
+            if (taken && !pgm_page_locked(range->pages[i])) {
                 pgm_page_drop_zeros(range, i);
             }
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* All of RAM backed at once, or nothing of it. */
+#include "memsys/map.h"
 #include "tests/unit/pgm-fixture.h"
 
 #define N_RAM ((LOW_LEN + HIGH_LEN) / PAGE)
@@ -59,6 +60,24 @@ START_TEST(failure_gives_back_what_the_call_took_and_no_more)
     ck_assert_uint_le(gmm_allocated(), 2 + MM_HANDY_PAGES);
     gmm_set_limit(gmm, before.allocated + N_RAM);
     ck_assert_int_eq(pgm_preallocate(pgm, NULL), MEM_OK);
+}
+END_TEST
+
+START_TEST(failure_leaves_its_page_to_whoever_reads_one)
+{
+    PgmMapping mapping;
+    GmmStats before;
+
+    ck_assert_int_eq(pgm_map_page_ro(pgm, 0, &mapping), MEM_OK);
+    pgm_handy_return_all(pgm);
+    gmm_get_stats(gmm, &before);
+    gmm_set_limit(gmm, before.allocated + N_RAM - 3);
+    ck_assert_int_eq(pgm_preallocate(pgm, NULL), MEM_ERR_NO_MEMORY);
+    ck_assert_uint_le(stats().pages.private_pages, 1);
+    ck_assert_uint_eq(mapping.host[0], 0);
+    check_sound();
+    pgm_unmap_page(pgm, &mapping);
+    ck_assert_uint_eq(stats().pages.read_locked, 0);
 }
 END_TEST
 
@@ -124,6 +143,7 @@ int main(void)
     tcase_add_test(tcase, every_page_of_ram_is_backed_and_reads_as_before);
     tcase_add_test(tcase, such_a_machine_never_runs_out);
     tcase_add_test(tcase, failure_gives_back_what_the_call_took_and_no_more);
+    tcase_add_test(tcase, failure_leaves_its_page_to_whoever_reads_one);
     tcase_add_test(tcase, failure_of_the_host_changes_nothing);
     tcase_add_test(tcase, reset_clears_in_place);
     tcase_add_test(tcase, shared_pages_become_its_own_and_rom_stays);

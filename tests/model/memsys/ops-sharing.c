@@ -142,12 +142,14 @@ uint64_t model_give_pages(GmmVm *vm, uint64_t n_wanted, void *user)
             gpas[n++] = SPARE_START + (uint64_t)page * PAGE;
         }
     }
-    if (n == 0 || pgm_balloon_inflate(m->pgm, gpas, n) != MEM_OK) {
+    if (n == 0) {
         return 0;
     }
+    bool given = pgm_balloon_inflate(m->pgm, gpas, n) == MEM_OK;
+
     m->armed = true;
-    change_balloon(m, gpas, n, true, true);
-    return n;
+    change_balloon(m, gpas, n, true, given);
+    return given ? n : 0;
 }
 
 /* Pages to give later. */
@@ -325,7 +327,8 @@ static void adopt_preallocated(Naive *m, NaiveRange *range, unsigned page, bool 
         return;
     }
     naive_written(range, FRONT, page, done);
-    if (now == PGM_PAGE_ALLOCATED && (done || *there == SHARED)) {
+    if (now == PGM_PAGE_ALLOCATED &&
+        (done || *there == SHARED || naive_locked(range, FRONT, page))) {
         *there = OWN;
         m->budget -= done ? 1 : 0;
     } else if (done) {
