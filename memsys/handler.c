@@ -219,6 +219,15 @@ PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t
             return NULL;
         }
     }
+    if (!range->handlers) {
+        range->handlers = g_new0(PgmList, 1);
+    }
+    if (!pgm_list_reserve(pgm->os, range->handlers)) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
+                    "handler \"%s\": no host memory for one more in \"%s\"", description,
+                    range->description);
+        return NULL;
+    }
     PgmHandler *handler = g_new(PgmHandler, 1);
 
     *handler = (PgmHandler) { .pgm = pgm,
@@ -229,10 +238,7 @@ PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t
                               .func = func,
                               .user = user,
                               .description = g_strdup(description) };
-    if (!range->handlers) {
-        range->handlers = g_ptr_array_new();
-    }
-    g_ptr_array_insert(range->handlers, (int)at, handler);
+    pgm_list_insert(range->handlers, at, handler);
     pgm->stats.handler_inserts++;
     pgm_layout_changed(pgm);
     update_pages(range, first_page(handler), last_page(handler));
@@ -249,7 +255,7 @@ void pgm_handler_free(PgmHandler *handler)
     handler->pgm->stats.handler_removals++;
     if (range) {
         pgm_tracking_handler_gone(handler->pgm, handler);
-        g_ptr_array_remove(range->handlers, handler);
+        pgm_list_remove(range->handlers, handler);
         update_pages(range, first_page(handler), last_page(handler));
     }
     handler->pgm->os->free(handler->off);
@@ -265,7 +271,10 @@ void pgm_handlers_detach(PgmRange *range)
         pgm_tracking_handler_gone(handler->pgm, handler);
         handler->range = NULL;
     }
-    g_clear_pointer(&range->handlers, g_ptr_array_unref);
+    if (range->handlers) {
+        pgm_list_clear(range->pgm->os, range->handlers);
+        g_clear_pointer(&range->handlers, g_free);
+    }
 }
 
 /* ---- switching off */

@@ -43,7 +43,7 @@ typedef PgmHandlerResult (*PgmHandlerFunc)(Pgm *pgm, const PgmHandlerAccess *acc
  * @start, @len: must lie in one RAM, MMIO2 or ROM range; whole pages for KIND_ALL
  *
  * Returns: (transfer full): an armed handler, or %NULL with MEM_ERR_HANDLER_CONFLICT (names the
- * other), MEM_ERR_NO_RANGE, MEM_ERR_UNALIGNED, MEM_ERR_INVALID_PARAMETER
+ * other), MEM_ERR_NO_RANGE, MEM_ERR_UNALIGNED, MEM_ERR_INVALID_PARAMETER, MEM_ERR_HOST_MEMORY
  */
 PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t len,
                             PgmHandlerFunc func, void *user, const char *description,

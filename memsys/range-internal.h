@@ -45,9 +45,9 @@ typedef struct PgmRange {
     uint64_t *touched; /* RAM only */
     uint32_t *runs;    /* chunk of each 2 MiB-aligned run; NULL: RAM pages lie anywhere */
     size_t runs_mapped;
-    struct PgmRange *beneath; /* RAM covered while mapped, or NULL */
-    uint64_t n_locks;         /* of pages, that somebody will undo (map.c) */
-    GPtrArray *handlers;      /* of PgmHandler, sorted; NULL: none */
+    struct PgmRange *beneath;  /* RAM covered while mapped, or NULL */
+    uint64_t n_locks;          /* of pages, that somebody will undo (map.c) */
+    PgmList *handlers;         /* of PgmHandler, sorted; NULL: none */
     struct PgmRangeSets *sets; /* of dirty clients; NULL: none */
     bool untracked;            /* about to go: changes of its pages are nobody's concern */
     char *owner;
