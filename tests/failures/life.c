@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define MAX_CALLS 200000u
-#define CHOICE_EVENLY 80u /* calls chosen evenly, beside the first of each kind in each step */
+#define CHOICE_EVENLY 24u /* calls chosen evenly, beside the first of each kind in each step */
 #define SECONDS_A_LIFE 60 /* a life that takes longer hangs */
 #define MAX_COMPLAINTS 25u
 
@@ -240,24 +240,30 @@ typedef struct Sums {
     unsigned by_kind[HOST_N_CALLS], injected[HOST_N_CALLS], reported[HOST_N_CALLS];
 } Sums;
 
-/* The first and the last call of each kind in each step, and some evenly spread; of the first ones
- * every kind of fault. */
+/* The first call of each kind in each step, the last of half of them, and some evenly spread; every
+ * third of the first ones with every kind of fault. */
 static void choose(const Life *life, Plan *plan)
 {
     const unsigned n_cells = (life->n_steps + 1) * HOST_N_CALLS;
     g_autofree bool *seen = g_new0(bool, n_cells);
     g_autofree unsigned *last = g_new0(unsigned, n_cells);
+    unsigned n_first = 0;
 
     for (unsigned i = 0; i < plan->n_calls; i++) {
         unsigned cell = plan->steps[i] * HOST_N_CALLS + plan->kinds[i];
         bool evenly = i % MAX(plan->n_calls / CHOICE_EVENLY, 1) == 0;
 
-        plan->chosen[i] = plan->all || !seen[cell] ? CHOSEN_ALL : evenly ? CHOSEN_ONCE : CHOSEN_NOT;
+        bool first = !seen[cell];
+
+        plan->chosen[i] = plan->all || (first && n_first % 3 == 0) ? CHOSEN_ALL
+                          : first || evenly                        ? CHOSEN_ONCE
+                                                                   : CHOSEN_NOT;
+        n_first += first;
         seen[cell] = true;
         last[cell] = i;
     }
     for (unsigned i = 0; i < n_cells; i++) {
-        if (seen[i]) {
+        if (seen[i] && i % 2 == 0) {
             plan->chosen[last[i]] = MAX(plan->chosen[last[i]], CHOSEN_ONCE);
         }
     }

@@ -29,7 +29,7 @@
 #define TIB (UINT64_C(1) << 40)
 #define PAGE MEM_PAGE_SIZE
 #define RAM_A (6 * MIB)
-#define RAM_B (8 * MIB)
+#define RAM_B (4 * MIB)
 #define BIOS UINT64_C(0xc0000)
 #define BIOS_LEN (UINT64_C(16) * PAGE)
 #define VRAM UINT64_C(0xd0000000)
@@ -134,9 +134,9 @@ static bool huge_ram(void *world, GError **error)
 
 static bool listed_ram(void *world, GError **error)
 {
-    static const MmRegion regions[] = { { 2 * TIB, MIB, "one" },
-                                        { 2 * TIB + 16 * MIB, MIB, "two" },
-                                        { 2 * TIB + 32 * MIB, 3 * MIB, "three" } };
+    static const MmRegion regions[] = { { 2 * TIB, MIB / 4, "one" },
+                                        { 2 * TIB + 16 * MIB, MIB / 4, "two" },
+                                        { 2 * TIB + 32 * MIB, MIB / 2, "three" } };
 
     return told_both(
         mm_register_regions(((World *)world)->b, regions, G_N_ELEMENTS(regions), error), error);
@@ -362,7 +362,7 @@ static bool write_b(void *world, GError **error)
 {
     World *w = world;
 
-    return scatter(w->b, 0x200000, PAGE, 1200, 7, error) &&
+    return scatter(w->b, 0x200000, PAGE, 500, 7, error) &&
            scatter(w->b, 0x10000, PAGE, 60, 8, error);
 }
 
@@ -583,7 +583,7 @@ static bool deflate_rest(void *world, GError **error)
 static bool inflate_b(void *world, GError **error)
 {
     World *w = world;
-    GPhys gpas[600];
+    GPhys gpas[240];
 
     for (unsigned i = 0; i < G_N_ELEMENTS(gpas); i++) {
         gpas[i] = 0x200000 + i * 2 * PAGE;
