@@ -67,7 +67,7 @@ EmuMachine *emu_machine_new(const EmuMachineConfig *config, GError **error)
     if (config == NULL) {
         config = &defaults;
     }
-    machine->cpu_name = g_strdup(config->cpu != NULL ? config->cpu : "qemu32");
+    machine->cpu_name = g_strdup(config->cpu != NULL ? config->cpu : EMU_CPU_DEFAULT);
     machine->clock = emu_clock_new();
     machine->clock->host = config->clock == EMU_CLOCK_HOST;
     machine->ports = emu_ports_new();

@@ -28,9 +28,11 @@ typedef struct EmuMachine EmuMachine;
 
 typedef enum EmuClockMode { EMU_CLOCK_VIRTUAL, EMU_CLOCK_HOST } EmuClockMode;
 
+#define EMU_CPU_DEFAULT "qemu32" /* the model of a machine that names none */
+
 typedef struct EmuMachineConfig {
     Gmm *gmm;        /* (nullable): one for this machine alone */
-    const char *cpu; /* (nullable): model name, see emu_cpu_models(); default "qemu32" */
+    const char *cpu; /* (nullable): model name, see emu_cpu_models(); EMU_CPU_DEFAULT */
     EmuClockMode clock;
     GmmPolicy policy;
 } EmuMachineConfig;

@@ -21,6 +21,7 @@
 
 #define MAX_OPTIONS 4096
 #define MAX_OPTION_LEN 65536
+#define MAX_OPTIONS_LEN (1u << 20) /* of all together */
 #define MAX_TIMERS 4096
 #define MAX_RECORD_BYTES (1u << 20)
 
@@ -148,6 +149,7 @@ char **emu_state_options(MemStateReader *reader, GError **error)
 {
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
     uint32_t n = 0;
+    size_t len = 0;
 
     if (mem_state_open_unit(reader, "options", 0, 1, error) == 0 ||
         !mem_state_get_u32(reader, &n, error)) {
@@ -164,6 +166,11 @@ char **emu_state_options(MemStateReader *reader, GError **error)
             return NULL;
         }
         g_ptr_array_add(options, option);
+        len += strlen(option);
+        if (len > MAX_OPTIONS_LEN) {
+            mem_state_bad(reader, error, "more than %u bytes of options", MAX_OPTIONS_LEN);
+            return NULL;
+        }
     }
     g_ptr_array_add(options, NULL);
     return (char **)g_ptr_array_steal(options, NULL);
@@ -206,8 +213,9 @@ static void loaded_clear(Loaded *loaded, EmuMachine *machine)
     g_free(loaded->timers);
 }
 
-static bool get_record(EmuMachine *machine, MemStateReader *reader, EmuMachineRecord *ret_record,
-                       GError **error)
+/* @machine: (nullable): any CPU model will do */
+static bool get_record(const EmuMachine *machine, MemStateReader *reader,
+                       EmuMachineRecord *ret_record, GError **error)
 {
     if (mem_state_open_unit(reader, "machine", 0, 1, error) == 0) {
         return false;
@@ -217,13 +225,27 @@ static bool get_record(EmuMachine *machine, MemStateReader *reader, EmuMachineRe
     if (model == NULL) {
         return false;
     }
-    if (g_ascii_strcasecmp(model, machine->cpu_name) != 0) {
+    if (machine != NULL && g_ascii_strcasecmp(model, machine->cpu_name) != 0) {
         return mem_state_bad(reader, error, "it is of a CPU model '%s', this machine's is '%s'",
                              model, machine->cpu_name);
     }
     memset(ret_record, 0, sizeof(*ret_record));
     ret_record->breakpoint_skip = UINT64_MAX;
     return get_fields(reader, &emu_machine_record_desc, ret_record, error);
+}
+
+bool emu_state_guest_ns(MemStateReader *reader, uint64_t *ret_ns, GError **error)
+{
+    EmuMachineRecord record;
+
+    if (!get_record(NULL, reader, &record, error)) {
+        return false;
+    }
+    /* As emu_clock_now(), whichever of the two clocks it was. */
+    *ret_ns = record.clock.host_ns != 0
+                  ? record.clock.host_ns
+                  : record.clock.bytes + record.clock.skipped + record.clock.debt;
+    return true;
 }
 
 static bool get_timer(MemStateReader *reader, const EmuClock *clock, unsigned index,
@@ -334,20 +356,47 @@ static bool apply(EmuMachine *machine, MemStateReader *reader, const Loaded *loa
     return ok;
 }
 
+/* ---- how far it is */
+
+typedef struct Telling {
+    const EmuSaveConfig *config;
+    uint64_t n_raw; /* bytes that will be read */
+} Telling;
+
+static void tell(uint64_t n_raw, void *user)
+{
+    const Telling *telling = user;
+
+    telling->config->progress(MIN(n_raw, telling->n_raw) >> MEM_PAGE_SHIFT,
+                              telling->n_raw >> MEM_PAGE_SHIFT, telling->config->progress_user);
+}
+
+/* Memory is read twice: checked, then put in place. */
+static uint64_t count_raw(const MemStateReader *reader)
+{
+    uint64_t n = 0;
+    MemStateUnit unit;
+
+    for (unsigned i = 0; mem_state_reader_unit(reader, i, &unit); i++) {
+        n += (strcmp(unit.name, "pgm") == 0 ? 2 : 1) * unit.raw_bytes;
+    }
+    return n;
+}
+
 bool emu_restore(EmuMachine *machine, MemStateReader *reader, const EmuSaveConfig *config,
                  GError **error)
 {
     Loaded *loaded = g_new0(Loaded, 1);
-    uint64_t total = mem_state_reader_n_units(reader);
+    Telling telling = { .config = config, .n_raw = count_raw(reader) };
+    bool tells = config != NULL && config->progress != NULL;
 
     g_assert(machine->started && !machine->running);
-    if (config != NULL && config->progress != NULL) {
-        config->progress(0, total, config->progress_user);
-    }
+    mem_state_reader_set_progress(reader, tells ? tell : NULL, &telling);
     bool ok = get_all(machine, reader, loaded, error) && apply(machine, reader, loaded, error);
 
-    if (ok && config != NULL && config->progress != NULL) {
-        config->progress(total, total, config->progress_user);
+    mem_state_reader_set_progress(reader, NULL, NULL);
+    if (ok && tells) {
+        tell(telling.n_raw, &telling);
     }
     loaded_clear(loaded, machine);
     g_free(loaded);

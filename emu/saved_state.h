@@ -15,7 +15,8 @@
 
 #pragma GCC visibility push(default)
 
-/* Called now and then: pages written or read so far, and about how many there are. */
+/* Called now and then: pages written or read so far, and about how many there are. A restore reads
+ * memory twice, to check it and to put it in place, and counts it twice. */
 typedef void (*EmuStateProgress)(uint64_t done, uint64_t total, void *user);
 
 typedef struct EmuSaveConfig {
@@ -45,6 +46,9 @@ bool emu_save(EmuMachine *machine, const char *path, const EmuSaveConfig *config
  */
 bool emu_restore(EmuMachine *machine, MemStateReader *reader, const EmuSaveConfig *config,
                  GError **error);
+
+/* The guest's time when the file was made, in nanoseconds. False with an error. */
+bool emu_state_guest_ns(MemStateReader *reader, uint64_t *ret_ns, GError **error);
 
 /* The "key=value" strings of a file. Returns: (transfer full): NULL-ended, or %NULL with an error
  */

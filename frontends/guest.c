@@ -5,6 +5,7 @@
  */
 #include "guest.h"
 
+#include "fail.h"
 #include "memsys/os.h"
 
 #define BIOS_MAX (UINT64_C(16) << 20)

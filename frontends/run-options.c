@@ -370,7 +370,8 @@ static const FeOption table[] = {
     ONE("ram-hole", "SIZE", "1G", "room for devices below 4G (default 512M)", NULL, set_ram_hole),
     FLAG("no-overcommit", "refuse to start unless the host has memory for all of the RAM", NULL,
          set_no_overcommit),
-    ONE("cpu", "MODEL", "qemu32", "the processor (default qemu32); help lists them", NULL, set_cpu),
+    ONE("cpu", "MODEL", EMU_CPU_DEFAULT,
+        "the processor (default " EMU_CPU_DEFAULT "); help lists them", NULL, set_cpu),
     ONE("clock", "virtual|host", "virtual",
         "guest time follows the code that ran, so that runs repeat exactly\n"
         "(virtual, default), or the host's time",

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define CPU_DEFAULT "qemu32"
-
 /* What a state may name. */
 static const char *const keys[] = { "machine", "memory", "ram-hole", "cpu",    "clock",
                                     "rtc",     "bios",   "kernel",   "append", "initrd",
@@ -55,7 +53,7 @@ static uint64_t hole_of(const FeRunOptions *options)
 
 static const char *cpu_of(const FeRunOptions *options)
 {
-    return options->cpu != NULL ? options->cpu : CPU_DEFAULT;
+    return options->cpu != NULL ? options->cpu : EMU_CPU_DEFAULT;
 }
 
 char **fe_saved_options_new(const FeRunOptions *options, const char *bios)

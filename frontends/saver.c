@@ -160,18 +160,28 @@ bool fe_saver_is_done(const FeSaver *saver)
 
 /* ---- restoring */
 
+/* What is wrong with a file begins with its name; what else is wrong does not. */
+static void name_file(GError **error, const char *path)
+{
+    if (error != NULL && *error != NULL && g_str_has_prefix((*error)->message, path)) {
+        g_prefix_error(error, "--restore: ");
+    } else {
+        g_prefix_error(error, "--restore: '%s': ", path);
+    }
+}
+
 MemStateReader *fe_restore_open(FeRunOptions *options, FeFiles *files, GError **error)
 {
     g_autoptr(MemStateReader) reader = mem_state_reader_new(options->restore, error);
 
     if (reader == NULL) {
-        g_prefix_error(error, "--restore: ");
+        name_file(error, options->restore);
         return NULL;
     }
     g_auto(GStrv) strings = emu_state_options(reader, error);
 
     if (strings == NULL) {
-        g_prefix_error(error, "--restore: '%s': ", options->restore);
+        name_file(error, options->restore);
         return NULL;
     }
     if (!fe_files_add_input(files, "--restore", options->restore, false, error) ||
@@ -192,7 +202,7 @@ bool fe_restore(FeGuest *guest, MemStateReader *reader, GError **error)
 
     fe_progress_end(&progress);
     if (!good) {
-        g_prefix_error(error, "--restore: '%s': ", guest->options->restore);
+        name_file(error, guest->options->restore);
     }
     return good;
 }

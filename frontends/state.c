@@ -22,6 +22,14 @@ typedef struct StateOptions {
     bool help;
 } StateOptions;
 
+/* What is printed. */
+typedef struct State {
+    const char *file;
+    MemStateReader *reader;
+    char **strings; /* of the options */
+    uint64_t guest_ns;
+} State;
+
 static bool set_json(void *target, G_GNUC_UNUSED const char *value, G_GNUC_UNUSED GError **error)
 {
     ((StateOptions *)target)->json = true;
@@ -109,22 +117,25 @@ static void append_clean(GString *text, const char *words)
     }
 }
 
-static void print(const StateOptions *options, MemStateReader *reader, char *const *strings,
-                  GString *text)
+static void print(const State *state, GString *text)
 {
+    MemStateReader *reader = state->reader;
+    char *const *strings = state->strings;
     uint64_t raw = 0;
     uint64_t in_file = 0;
     const char *memory = value_of(strings, "memory");
     MemStateUnit unit;
 
     add_up(reader, &raw, &in_file);
-    append_clean(text, options->file);
+    append_clean(text, state->file);
     g_string_append_printf(text, ": whole; version %u, %u units, %" U " bytes in %" U "\n",
                            mem_state_reader_version(reader), mem_state_reader_n_units(reader), raw,
                            in_file);
     g_string_append(text, "memory: ");
     append_clean(text, memory != NULL ? memory : "not said");
-    g_string_append(text, "\nmade with:");
+    g_string_append_printf(
+        text, "\nguest time: %" U ".%09" U " s\nmade with:", state->guest_ns / EMU_NS_PER_SECOND,
+        state->guest_ns % EMU_NS_PER_SECOND);
     for (; *strings != NULL; strings++) {
         g_string_append(text, " --");
         append_clean(text, *strings);
@@ -156,9 +167,10 @@ static void add_units(MemStateReader *reader, JsonArray *units)
     }
 }
 
-static void print_json(const StateOptions *options, MemStateReader *reader, char *const *strings,
-                       GString *text)
+static void print_json(const State *state, GString *text)
 {
+    MemStateReader *reader = state->reader;
+    char *const *strings = state->strings;
     JsonObject *root = json_object_new();
     JsonArray *units = json_array_new();
     JsonArray *made_with = json_array_new();
@@ -170,7 +182,7 @@ static void print_json(const StateOptions *options, MemStateReader *reader, char
 
         json_array_add_string_element(made_with, valid);
     }
-    g_autofree char *file = g_utf8_make_valid(options->file, -1);
+    g_autofree char *file = g_utf8_make_valid(state->file, -1);
     const char *memory = value_of(strings, "memory");
     g_autofree char *valid_memory = memory != NULL ? g_utf8_make_valid(memory, -1) : NULL;
 
@@ -180,6 +192,8 @@ static void print_json(const StateOptions *options, MemStateReader *reader, char
     if (valid_memory != NULL) {
         json_object_set_string_member(root, "memory", valid_memory);
     }
+    json_object_set_int_member(root, "guest_ns",
+                               (gint64)MIN(state->guest_ns, (uint64_t)G_MAXINT64));
     json_object_set_array_member(root, "made_with", made_with);
     json_object_set_array_member(root, "units", units);
     json_node_take_object(node, root);
@@ -202,11 +216,12 @@ static bool answer(const StateOptions *options, GString *text, GError **error)
     }
     g_auto(GStrv) strings = emu_state_options(reader, error);
 
-    if (strings == NULL) {
-        g_prefix_error(error, "'%s': ", options->file);
+    State state = { .file = options->file, .reader = reader, .strings = strings };
+
+    if (strings == NULL || !emu_state_guest_ns(reader, &state.guest_ns, error)) {
         return false;
     }
-    (options->json ? print_json : print)(options, reader, strings, text);
+    (options->json ? print_json : print)(&state, text);
     return true;
 }
 

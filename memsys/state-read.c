@@ -221,6 +221,13 @@ uint32_t mem_state_open_unit(MemStateReader *reader, const char *name, uint32_t 
     return unit->version;
 }
 
+void mem_state_reader_set_progress(MemStateReader *reader, MemStateProgress func, void *user)
+{
+    reader->progress = func;
+    reader->progress_user = user;
+    reader->n_raw_read = 0;
+}
+
 /* ---- bytes */
 
 bool mem_state_get(MemStateReader *reader, void *buf, size_t len, GError **error)
@@ -244,6 +251,10 @@ bool mem_state_get(MemStateReader *reader, void *buf, size_t len, GError **error
             reader->next_block += MEM_STATE_BLOCK_LEN + block.n_stored;
             reader->n_in_block = block.n_raw;
             reader->at = 0;
+            reader->n_raw_read += block.n_raw;
+            if (reader->progress) {
+                reader->progress(reader->n_raw_read, reader->progress_user);
+            }
         }
         size_t n = MIN(len, reader->n_in_block - reader->at);
 

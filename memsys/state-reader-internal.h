@@ -46,6 +46,10 @@ struct MemStateReader {
     uint64_t next_block;
     uint32_t at;
     uint32_t n_in_block;
+
+    MemStateProgress progress; /* NULL: nobody asks */
+    void *progress_user;
+    uint64_t n_raw_read;
 };
 
 typedef struct MemStateBlock {

@@ -110,6 +110,15 @@ bool mem_state_reader_has(const MemStateReader *reader, const char *name, uint32
 uint32_t mem_state_open_unit(MemStateReader *reader, const char *name, uint32_t instance,
                              uint32_t max_version, GError **error);
 
+/**
+ * MemStateProgress:
+ * @n_raw: bytes of units unpacked so far, since mem_state_reader_set_progress()
+ *
+ * Called for each block, of 256 KiB, on the thread that reads. Must not use the reader.
+ */
+typedef void (*MemStateProgress)(uint64_t n_raw, void *user);
+void mem_state_reader_set_progress(MemStateReader *reader, MemStateProgress func, void *user);
+
 /* Exactly @len bytes of the open unit; false with an error naming unit and offset if there are
  * fewer. */
 bool mem_state_get(MemStateReader *reader, void *buf, size_t len, GError **error);

@@ -400,12 +400,14 @@ prints i
 "$quire" state "$tmp/seabios.state" >"$tmp/out" 2>"$tmp/err" || fail "quire state"
 check "quire state says whole" grep -q 'seabios.state: whole; version [0-9]' "$tmp/out"
 check "quire state says the size" grep -q '^memory: 64M' "$tmp/out"
+check "quire state says the time" grep -q '^guest time: [0-9]*\.[0-9]\{9\} s$' "$tmp/out"
 check "quire state says the options" grep -q -e '--memory=64M .*--cpu=qemu32' "$tmp/out"
 for unit in pgm cpu machine; do
     check "quire state lists $unit" grep -q "^$unit  *0  *[1-9]" "$tmp/out"
 done
 "$quire" state --json "$tmp/seabios.state" >"$tmp/out" 2>"$tmp/err" || fail "quire state --json"
 check "JSON says whole" grep -q '"whole" : true' "$tmp/out"
+check "JSON says the time" grep -q '"guest_ns" : [1-9]' "$tmp/out"
 check "JSON says the size" grep -q '"memory" : "64M"' "$tmp/out"
 if command -v python3 >/dev/null; then
     check "JSON parses" python3 -m json.tool "$tmp/out" /dev/null

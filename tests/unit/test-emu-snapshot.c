@@ -8,6 +8,7 @@
 #include "emu/cpu-state.h"
 #include "emu/saved_state.h"
 #include "emu/snapshot.h"
+#include "memsys/access.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -228,6 +229,77 @@ START_TEST(options_come_back)
 }
 END_TEST
 
+START_TEST(guest_time_is_in_the_file_and_too_many_options_are_not_read)
+{
+    char *options[24] = { NULL };
+    EmuSaveConfig config = { .options = (const char *const *)options };
+    Fixture *fixture = new_guest(0);
+    GError *error = NULL;
+    uint64_t ns = 0;
+
+    for (unsigned i = 0; i < 20; i++) {
+        options[i] = g_strnfill(60000, 'o');
+    }
+    emu_machine_run(fixture->machine, 1000);
+    uint64_t now = emu_clock_now(fixture->machine->clock);
+
+    ck_assert_uint_gt(now, 0);
+    ck_assert(emu_save(fixture->machine, state_path, &config, NULL));
+    MemStateReader *reader = mem_state_reader_new(state_path, NULL);
+
+    ck_assert(emu_state_guest_ns(reader, &ns, NULL));
+    ck_assert_uint_eq(ns, now);
+    ck_assert_ptr_null(emu_state_options(reader, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "more than 1048576 bytes of options"));
+    g_error_free(error);
+    mem_state_reader_free(reader);
+    fixture_free(fixture);
+    for (unsigned i = 0; i < 20; i++) {
+        g_free(options[i]);
+    }
+}
+END_TEST
+
+typedef struct Heard {
+    unsigned n_calls;
+    uint64_t last, total;
+} Heard;
+
+static void hear(uint64_t done, uint64_t total, void *user)
+{
+    Heard *heard = user;
+
+    ck_assert_uint_ge(done, heard->last);
+    ck_assert_uint_le(done, total);
+    ck_assert(heard->n_calls == 0 || total == heard->total);
+    heard->last = done;
+    heard->total = total;
+    heard->n_calls++;
+}
+
+START_TEST(restore_tells_how_far_it_is)
+{
+    Heard heard = { 0 };
+    EmuSaveConfig config = { .progress = hear, .progress_user = &heard };
+    Fixture *fixture = new_guest(0);
+    Pgm *pgm = emu_machine_pgm(fixture->machine);
+
+    /* A mebibyte that is no two pages alike. */
+    for (uint32_t i = 0; i < 256; i++) {
+        ck_assert_int_eq(pgm_write_u32(pgm, 0x200000 + i * 4096, i + 1), MEM_OK);
+    }
+    ck_assert(emu_save(fixture->machine, state_path, NULL, NULL));
+    MemStateReader *reader = mem_state_reader_new(state_path, NULL);
+
+    ck_assert(emu_restore(fixture->machine, reader, &config, NULL));
+    ck_assert_uint_ge(heard.n_calls, 8); /* four blocks of memory and more, twice */
+    ck_assert_uint_ge(heard.total, 512);
+    ck_assert_uint_eq(heard.last, heard.total);
+    mem_state_reader_free(reader);
+    fixture_free(fixture);
+}
+END_TEST
+
 START_TEST(live_save_is_of_its_end)
 {
     Fixture *plain = new_guest(0);
@@ -279,6 +351,8 @@ int main(void)
     tcase_add_loop_test(file, guest_from_a_file_goes_on_as_it_would_have, 0, G_N_ELEMENTS(guests));
     tcase_add_test(file, file_of_another_model_changes_nothing);
     tcase_add_test(file, options_come_back);
+    tcase_add_test(file, guest_time_is_in_the_file_and_too_many_options_are_not_read);
+    tcase_add_test(file, restore_tells_how_far_it_is);
     tcase_add_test(file, live_save_is_of_its_end);
     suite_add_tcase(suite, file);
     runner = srunner_create(suite);
