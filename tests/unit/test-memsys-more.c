@@ -3,6 +3,7 @@
  * Rarer ways through the memory system: limits, hooks, ranges that go while snapshots know them,
  * tables that cannot grow.
  */
+#include "memsys/gmm-internal.h"
 #include "memsys/rom.h"
 #include "memsys/saved-internal.h"
 #include "tests/state-reseal.h"
@@ -114,6 +115,27 @@ START_TEST(the_hook_hears_of_each_call_and_of_the_pages_that_changed)
     pgm_rom_set_protect_hook(pgm, NULL, NULL);
     ck_assert_int_eq(pgm_rom_protect(pgm, ROM, PAGE, PGM_ROM_READ_RAM_WRITE_RAM), MEM_OK);
     ck_assert_uint_eq(hooked.n, 2);
+}
+END_TEST
+
+/* ---- the table of shared pages */
+
+START_TEST(a_page_of_the_last_chain_is_found_and_checked_like_any)
+{
+    uint64_t page[512] = { 0 };
+
+    page[0] = 1;
+    ck_assert_int_eq(pgm_load_image(pgm, P, page, sizeof page), MEM_OK); /* the table is there */
+    uint32_t mask = gmm->content.bucket_mask;
+
+    do {
+        page[0]++;
+    } while ((gmm_rec_hash(gmm_rec_publish(0, XXH3_64bits(page, sizeof page))) & mask) != mask);
+    ck_assert_int_eq(pgm_load_image(pgm, P + PAGE, page, sizeof page), MEM_OK);
+    ck_assert_int_eq(pgm_load_image(pgm, P + 2 * PAGE, page, sizeof page), MEM_OK);
+    ck_assert_uint_eq(page_at(P + PAGE).id, page_at(P + 2 * PAGE).id);
+    ck_assert_uint_ne(gmm->content.heads[mask], 0);
+    check_sound();
 }
 END_TEST
 
@@ -259,6 +281,7 @@ int main(void)
     tcase_add_test(tcase, a_limit_of_snapshots_needs_the_hosts_memory_once);
     tcase_add_test(tcase, nothing_is_freed_where_nothing_is);
     tcase_add_test(tcase, the_hook_hears_of_each_call_and_of_the_pages_that_changed);
+    tcase_add_test(tcase, a_page_of_the_last_chain_is_found_and_checked_like_any);
     tcase_add_loop_test(tcase, an_access_whose_memory_went_meanwhile_finds_nothing_there, 0, 2);
     tcase_add_test(tcase, a_table_that_cannot_be_given_back_is_emptied_by_hand);
     tcase_add_test(tcase, without_memory_for_a_larger_table_the_small_one_serves_on);
