@@ -224,6 +224,59 @@ START_TEST(snapshots_and_clients_do_not_disturb_each_other)
 }
 END_TEST
 
+/* The owner's bitmap, which the question empties. */
+static uint64_t owners_dirt(void)
+{
+    uint64_t bits = 0;
+
+    ck_assert_int_eq(pgm_mmio2_query_dirty(fb, &bits, 1), MEM_OK);
+    return bits;
+}
+
+START_TEST(owners_tracking_clients_and_snapshots_are_three_things)
+{
+    ck_assert_int_eq(pgm_mmio2_set_tracking(fb, true), MEM_OK);
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + PAGE, 1), MEM_OK);
+    /* The question takes nothing from the client, the client's reset nothing from the owner. */
+    ck_assert_uint_eq(owners_dirt(), 1u << 1);
+    ck_assert(pgm_dirty_contains(dirty, FB + PAGE));
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + 2 * PAGE, 1), MEM_OK);
+    pgm_dirty_reset(dirty);
+    ck_assert_uint_eq(owners_dirt(), 1u << 2);
+    ck_assert_uint_eq(owners_dirt(), 0);
+
+    /* Taking a snapshot neither marks nor forgets. */
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + 3 * PAGE, 1), MEM_OK);
+    PgmSnapshot *snapshot = take(PGM_SNAPSHOT_CHECKED);
+
+    ck_assert_uint_eq(pgm_dirty_count(dirty), 1);
+    ck_assert_uint_eq(owners_dirt(), 1u << 3);
+    pgm_dirty_reset(dirty);
+    /* A write after a question, to a page that the snapshot has: told again. */
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + 4 * PAGE, 1), MEM_OK);
+    ck_assert_uint_eq(owners_dirt(), 1u << 4);
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + 4 * PAGE, 2), MEM_OK);
+    ck_assert_uint_eq(owners_dirt(), 1u << 4);
+    ck_assert_uint_eq(numbers().n_live, 1);
+    /* What a restore puts back is written for both; the tracking itself is the owner's. */
+    pgm_dirty_reset(dirty);
+    pgm_snapshot_restore(snapshot);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+    ck_assert(pgm_dirty_contains(dirty, FB + 4 * PAGE));
+    ck_assert_uint_eq(pgm_dirty_count(dirty), 1);
+    ck_assert_uint_eq(owners_dirt(), 1u << 4);
+    /* Off: the client and the snapshot still see what is written. */
+    ck_assert_int_eq(pgm_mmio2_set_tracking(fb, false), MEM_OK);
+    pgm_dirty_reset(dirty);
+    ck_assert_int_eq(pgm_write_u32(pgm, FB + 5 * PAGE, 1), MEM_OK);
+    ck_assert_uint_eq(owners_dirt(), 0);
+    ck_assert(pgm_dirty_contains(dirty, FB + 5 * PAGE));
+    ck_assert_uint_eq(numbers().n_live, 1);
+    pgm_snapshot_drop(snapshot);
+    check_sound();
+}
+END_TEST
+
 START_TEST(locked_pages_count_as_written)
 {
     PgmMapping mapping;
@@ -356,6 +409,7 @@ int main(void)
     tcase_add_test(tcase, visitor_is_told_all_about_a_page);
     tcase_add_test(tcase, one_clients_reset_loses_nothing_of_another);
     tcase_add_test(tcase, snapshots_and_clients_do_not_disturb_each_other);
+    tcase_add_test(tcase, owners_tracking_clients_and_snapshots_are_three_things);
     tcase_add_test(tcase, locked_pages_count_as_written);
     tcase_add_test(tcase, ranges_come_and_go);
     tcase_add_test(tcase, there_is_room_for_sixteen);
