@@ -69,6 +69,14 @@ static const char *handler_name(PgmHandlerState state)
     return names[state];
 }
 
+void pgm_info_lines_end(const PgmInfoLines *lines, const char *what)
+{
+    if (lines->n > PGM_INFO_MAX_LINES) {
+        g_string_append_printf(lines->text, "... and %" PRIu64 " more %s\n",
+                               lines->n - PGM_INFO_MAX_LINES, what);
+    }
+}
+
 /* ---- ranges */
 
 static PgmRangeInfo span_info(const PgmSpan *span)
@@ -176,11 +184,15 @@ typedef struct Run {
     const PgmRange *shown; /* whose pages an MMIO range shows here as aliases; else NULL */
 } Run;
 
-static void print_run(GString *text, const PgmSpan *span, const Run *run, GPhys last)
+static void print_run(PgmInfoLines *lines, const PgmSpan *span, const Run *run, GPhys last)
 {
+    GString *text = lines->text;
     PgmPage page = run->page;
     const PgmRange *beneath = span->range->beneath;
 
+    if (!pgm_info_line(lines)) {
+        return;
+    }
     g_string_append_printf(text, "  %016" PRIx64 "-%016" PRIx64 " %10" PRIu64 " pages  %-11s %-15s",
                            run->first, last, (last - run->first + 1) >> MEM_PAGE_SHIFT,
                            pgm_page_type_name(pgm_page_type(page)),
@@ -234,30 +246,33 @@ static GPhys next_page(const PgmSpan *span, GPhys gpa)
     return MIN(range->start + (next << MEM_PAGE_SHIFT), span->last + 1);
 }
 
-static void print_span(Pgm *pgm, const PgmSpan *span, GString *text)
+static void print_span(Pgm *pgm, const PgmSpan *span, PgmInfoLines *lines)
 {
     PgmRange *range = span->range;
     Run run = run_at(pgm, range, span->first);
 
-    g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 " %s \"%s\"%s%s\n", span->first,
-                           span->last, pgm_range_kind_name(range->kind), range->description,
-                           range->owner[0] ? " of " : "", range->owner);
+    g_string_append_printf(lines->text, "%016" PRIx64 "-%016" PRIx64 " %s \"%s\"%s%s\n",
+                           span->first, span->last, pgm_range_kind_name(range->kind),
+                           range->description, range->owner[0] ? " of " : "", range->owner);
     for (GPhys gpa = next_page(span, span->first); gpa <= span->last; gpa = next_page(span, gpa)) {
         Run next = run_at(pgm, range, gpa);
 
         if (next.page != run.page || next.prot != run.prot || next.shown != run.shown) {
-            print_run(text, span, &run, gpa - 1);
+            print_run(lines, span, &run, gpa - 1);
             run = next;
         }
     }
-    print_run(text, span, &run, span->last);
+    print_run(lines, span, &run, span->last);
 }
 
 void pgm_print_map(Pgm *pgm, GString *text)
 {
+    PgmInfoLines lines = { .text = text };
+
     for (unsigned i = 0; i < pgm->spans.n; i++) {
         PgmSpan span = pgm->spans.spans[i];
 
-        print_span(pgm, &span, text);
+        print_span(pgm, &span, &lines);
     }
+    pgm_info_lines_end(&lines, "runs of pages");
 }

@@ -39,17 +39,21 @@ static void or_none(GString *text, size_t before, const char *what)
 
 static void print_prot_runs(const PgmRom *rom, GString *text)
 {
+    PgmInfoLines lines = { .text = text };
     uint64_t first = 0;
 
     for (uint64_t i = 1; i <= rom->range.n_pages; i++) {
         if (i < rom->range.n_pages && rom->prot[i] == rom->prot[first]) {
             continue;
         }
-        g_string_append_printf(text, "  offset %8" PRIx64 " %8" PRIu64 " pages  %s\n",
-                               first << MEM_PAGE_SHIFT, i - first,
-                               pgm_rom_prot_name((PgmRomProt)rom->prot[first]));
+        if (pgm_info_line(&lines)) {
+            g_string_append_printf(text, "  offset %8" PRIx64 " %8" PRIu64 " pages  %s\n",
+                                   first << MEM_PAGE_SHIFT, i - first,
+                                   pgm_rom_prot_name((PgmRomProt)rom->prot[first]));
+        }
         first = i;
     }
+    pgm_info_lines_end(&lines, "runs of pages");
 }
 
 void pgm_info_rom(Pgm *pgm, GString *text)
@@ -136,8 +140,12 @@ void pgm_info_mmio2(Pgm *pgm, GString *text)
 static void print_handler(PgmHandlerKind kind, GPhys start, uint64_t len, const char *description,
                           void *user)
 {
-    GString *text = user;
+    PgmInfoLines *lines = user;
+    GString *text = lines->text;
 
+    if (!pgm_info_line(lines)) {
+        return;
+    }
     if (start == MEM_GPHYS_NIL) {
         g_string_append_printf(text, "not mapped                        %10" PRIu64 " bytes", len);
     } else {
@@ -151,16 +159,21 @@ static void print_handler(PgmHandlerKind kind, GPhys start, uint64_t len, const 
 void pgm_info_handlers(Pgm *pgm, GString *text)
 {
     size_t before = text->len;
+    PgmInfoLines lines = { .text = text };
 
-    pgm_handler_foreach(pgm, print_handler, text);
+    pgm_handler_foreach(pgm, print_handler, &lines);
+    pgm_info_lines_end(&lines, "handlers");
     or_none(text, before, "handlers");
 }
 
 static void print_watch(bool is_virtual, uint64_t first, uint64_t last, unsigned accesses,
-                        bool before, GString *text)
+                        bool before, PgmInfoLines *lines)
 {
-    g_string_append_printf(text, "%016" PRIx64 "-%016" PRIx64 " %-8s %c%c%c, told %s\n", first,
-                           last, is_virtual ? "virtual" : "physical",
+    if (!pgm_info_line(lines)) {
+        return;
+    }
+    g_string_append_printf(lines->text, "%016" PRIx64 "-%016" PRIx64 " %-8s %c%c%c, told %s\n",
+                           first, last, is_virtual ? "virtual" : "physical",
                            accesses & MEM_ACCESS_READ ? 'r' : '-',
                            accesses & MEM_ACCESS_WRITE ? 'w' : '-',
                            accesses & MEM_ACCESS_EXEC ? 'x' : '-', before ? "before" : "after");
@@ -169,8 +182,10 @@ static void print_watch(bool is_virtual, uint64_t first, uint64_t last, unsigned
 void pgm_info_watches(Pgm *pgm, GString *text)
 {
     size_t before = text->len;
+    PgmInfoLines lines = { .text = text };
 
-    pgm_watches_print(pgm, print_watch, text);
+    pgm_watches_print(pgm, print_watch, &lines);
+    pgm_info_lines_end(&lines, "watches");
     or_none(text, before, "watches");
 }
 

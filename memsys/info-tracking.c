@@ -22,6 +22,7 @@ static unsigned depth_of(const PgmSnapshot *snapshot)
 void pgm_info_snapshots(Pgm *pgm, GString *text)
 {
     PgmSnapshotStats stats;
+    PgmInfoLines lines = { .text = text };
     const PgmTracking *tracking = pgm->tracking;
 
     pgm_snapshot_get_stats(pgm, &stats);
@@ -35,6 +36,9 @@ void pgm_info_snapshots(Pgm *pgm, GString *text)
         ", saved pages %" PRIu64 ", %" PRIu64 " in stock\n",
         stats.n_snapshots, stats.n_live, stats.n_entries, stats.n_saved, stats.n_stock);
     for (const PgmSnapshot *at = tracking->root; at != NULL; at = pgm_snapshot_next(at)) {
+        if (!pgm_info_line(&lines)) {
+            continue;
+        }
         g_string_append_printf(text, "%*s", (int)(2 * MIN(depth_of(at), 40)), "");
         if (at->hidden) {
             g_string_append(text, "(dropped)");
@@ -46,6 +50,7 @@ void pgm_info_snapshots(Pgm *pgm, GString *text)
         }
         g_string_append(text, at == tracking->current ? "; the machine runs from here\n" : "\n");
     }
+    pgm_info_lines_end(&lines, "snapshots");
 }
 
 static const PgmDirty *client_at(const Pgm *pgm, unsigned slot)

@@ -248,7 +248,8 @@ bool pgm_page_query(Pgm *pgm, GPhys gpa, PgmPageInfo *ret_info);
  */
 char *pgm_describe(Pgm *pgm, GPhys gpa);
 
-/* The map as text, one line a run of pages of equal type, state and handler. */
+/* The map as text, one line a run of pages of equal type, state and handler; 10,000 lines of those
+ * at most, then how many more there are. */
 void pgm_print_map(Pgm *pgm, GString *text);
 
 void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats);

@@ -4,6 +4,7 @@
  * ballooned, in the order in which they are met; every other page was zero. Bytes are what counts
  * for a page that is locked: it cannot be ballooned.
  */
+#include "memsys/info-internal.h"
 #include "memsys/tracking-internal.h"
 
 #include <inttypes.h>
@@ -96,7 +97,9 @@ typedef struct Compare {
 
 static void differs(Compare *compare, const PgmRange *range, uint64_t index, unsigned which)
 {
-    compare->n_differ++;
+    if (compare->n_differ++ >= PGM_INFO_MAX_LINES) {
+        return;
+    }
     g_string_append_printf(compare->report, "page %" PRIu64 " of \"%s\"%s differs\n", index,
                            range->description, which == PGM_RECORD_SHADOW ? " (shadow)" : "");
 }

@@ -68,7 +68,7 @@ void pgm_snapshot_drop(PgmSnapshot *snapshot);
 
 /**
  * pgm_snapshot_check:
- * @report: (nullable): each difference is appended as one line
+ * @report: (nullable): each difference is appended as one line, 10,000 of them at most
  *
  * Compares all memory, as it is now, with what it was when @snapshot was taken: O(allocated pages).
  *

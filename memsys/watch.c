@@ -477,22 +477,22 @@ void pgm_cpu_report_exec_at(PgmCpu *cpu, GVirt gva, GPhys gpa, uint32_t len)
     pgm_cpu_report_exec(cpu, gpa, len);
 }
 
-static void table_print(const PgmWatchTable *table, PgmWatchVisitor print, GString *text)
+static void table_print(const PgmWatchTable *table, PgmWatchVisitor print, PgmInfoLines *lines)
 {
     for (unsigned i = 0; table && i < table->n; i++) {
         const PgmWatch *watch = table->entries[i].watch;
 
         if (watch->pgm) {
             print(watch->cpu != NULL, watch->first, watch->last, watch->accesses, watch->before,
-                  text);
+                  lines);
         }
     }
 }
 
-void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, GString *text)
+void pgm_watches_print(const Pgm *pgm, PgmWatchVisitor print, PgmInfoLines *lines)
 {
-    table_print(pgm->watches, print, text);
+    table_print(pgm->watches, print, lines);
     for (unsigned i = 0; i < pgm->cpus->len; i++) {
-        table_print(((const PgmCpu *)g_ptr_array_index(pgm->cpus, i))->watches, print, text);
+        table_print(((const PgmCpu *)g_ptr_array_index(pgm->cpus, i))->watches, print, lines);
     }
 }

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/pgm-fixture.h"
 
+#include "memsys/balloon.h"
 #include "memsys/dirty.h"
 #include "memsys/info.h"
 #include "memsys/mm_heap.h"
@@ -414,6 +415,32 @@ START_TEST(bad_request_is_refused)
 }
 END_TEST
 
+/* How long a map is, the guest decides. */
+START_TEST(endless_map_ends)
+{
+    const unsigned n = 10500; /* pages given away, each between two that were not */
+    const GPhys start = UINT64_C(1) << 32;
+    g_autofree GPhys *gpas = g_new(GPhys, n);
+    g_autoptr(GString) text = g_string_new(NULL);
+    unsigned n_lines = 0;
+
+    ck_assert_int_eq(pgm_ram_register(pgm, start, (2 * (uint64_t)n + 1) << 12, "striped", NULL),
+                     MEM_OK);
+    for (unsigned i = 0; i < n; i++) {
+        gpas[i] = start + ((2 * (uint64_t)i + 1) << 12);
+    }
+    ck_assert_int_eq(pgm_balloon_inflate(pgm, gpas, n), MEM_OK);
+    pgm_print_map(pgm, text);
+    for (const char *at = text->str; (at = strchr(at, '\n')) != NULL; at++) {
+        n_lines++;
+    }
+    ck_assert_uint_eq(n_lines, 10000 + 1 + pgm_range_count(pgm));
+    ck_assert_msg(g_str_has_suffix(text->str, " more runs of pages\n"), "%s",
+                  text->str + text->len - 100);
+    ck_assert_ptr_nonnull(strstr(text->str, "... and 11"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("info");
@@ -427,6 +454,7 @@ int main(void)
     tcase_add_test(all, reset_clears_counters_and_nothing_else);
     tcase_add_test(all, heap_is_counted_by_tag);
     tcase_add_loop_test(all, item_says, 0, G_N_ELEMENTS(items));
+    tcase_add_test(all, endless_map_ends);
     tcase_add_test(all, map_names_few_handlers_and_counts_the_rest);
     tcase_add_test(all, snapshots_and_dirty_clients_are_shown);
     tcase_add_test(all, items_of_an_empty_map_say_so);
