@@ -13,6 +13,7 @@
 #include "memsys/balloon.h"
 
 #include "memsys/pgm-internal.h"
+#include "memsys/planted.h"
 
 void pgm_balloon_settle(Pgm *pgm)
 {
@@ -65,7 +66,8 @@ static MemStatus check_all(Pgm *pgm, const GPhys *gpas, uint32_t n, bool inflate
     pgm_lock(pgm); /* others read the records */
     while (status == MEM_OK && n_marked < n) {
         status = check_page(pgm, gpas[n_marked], inflate, &place);
-        if (status == MEM_OK && pgm_page_set_mark(place.range, place.index, true)) {
+        if (status == MEM_OK &&
+            QUIRE_PLANTED(memory, pgm_page_set_mark(place.range, place.index, true), false)) {
             status = inflate ? MEM_ERR_BALLOONED : MEM_ERR_WRONG_ORDER;
         }
         n_marked += status == MEM_OK;

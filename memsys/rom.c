@@ -14,7 +14,6 @@
  * or spans a gap works (VirtualBox has trouble with both).
  */
 #include "memsys/pgm-internal.h"
-#include "memsys/planted.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -281,8 +280,6 @@ MemStatus pgm_rom_protect(Pgm *pgm, GPhys start, uint64_t len, PgmRomProt prot)
         return MEM_OK;
     }
     GPhys last = len - 1 > UINT64_MAX - start ? UINT64_MAX : start + (len - 1);
-    /* The planted bug forgets the last of three pages, which no chipset of ours asks for. */
-    last -= QUIRE_PLANTED(memory, 0, len == 3 * MEM_PAGE_SIZE ? MEM_PAGE_SIZE : 0);
 
     uint64_t n_changed = protect_pages(pgm, start, last, prot, true);
     bool batch = n_changed > PGM_TELL_EACH_MAX;

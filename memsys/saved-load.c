@@ -8,6 +8,8 @@
  */
 #include "memsys/saved-internal.h"
 
+#include "memsys/planted.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +73,8 @@ static bool get_range(Load *load, uint32_t *ret_number, GError **error)
 static bool check_pages(Load *load, const PgmRange *range, uint64_t index, uint64_t n,
                         GError **error)
 {
-    return (n > 0 && index < range->n_pages && n <= range->n_pages - index) ||
+    return (n > 0 && index < range->n_pages &&
+            n <= range->n_pages - QUIRE_PLANTED(state, index, 0)) ||
            mem_state_bad(load->reader, error,
                          "%" PRIu64 " pages from page %" PRIu64 " of \"%s\", which has %" PRIu64, n,
                          index, range->description, range->n_pages);

@@ -224,19 +224,59 @@ def op(what, page=0, offset=0, length=0, page2=0, value=0, machine=0):
     return struct.pack("<BBHHHHHI", what, machine, page, offset, length, page2, value, 0)
 
 
+# Numbers of access_ops and, from 16, life_ops of memory-access.c and memory-life.c.
+(TYPED, STORE, BULK, BULK_2, FILL, COPY, PEEK, MOVE, MOVE_2, PROTECT, ALIAS, HANDLER, WATCH, CPU_ACCESS,
+ CPU_FILL, STORE_2, MAP, STORE_MAPPED, SNAPSHOT, SNAPSHOT_2, SNAPSHOT_3, DIRTY, DIRTY_2, BALLOON, BALLOON_2,
+ SHARE, DIRTY_BITMAP, RESET, LIMIT, PREALLOCATE, BIG, BIG_RUN) = range(32)
+
+
 def memory_ops():
-    yield op(2, 1, 16, value=7) + op(0, 1, 16, 2) + op(5, 1, 0, 4096)
-    yield op(4, 2, 100, 9000, value=3) + op(7, 2, 100, 5000, 33, 12) + op(5, 33, 0, 8000)
-    yield b"".join(op(8, place, value=device) + op(4, 2 + place * 10, 0, 9000, value=7) +
-                   op(5, place * 10, 0, 12000) + op(0, 5, 4, 6, value=0x1234)
+    yield op(STORE, 1, 16, value=7) + op(TYPED, 1, 16, 2) + op(BULK, 1, 0, 4096)
+    yield op(BULK, 2, 100, 9000, value=3) + op(COPY, 2, 100, 5000, 33, 12) + op(BULK, 33, 0, 8000)
+    yield b"".join(op(MOVE, place, value=device) + op(BULK, 2 + place * 10, 0, 9000, value=3) +
+                   op(BULK, place * 10, 0, 12000) + op(TYPED, 5, 4, 6, value=0x1234)
                    for place in range(5) for device in (0, 1))
-    yield b"".join(op(11, 1, 0, 1, value=prot) + op(4, 8, 0, 0x3FFF, value=3 + prot * 4) +
-                   op(5, 8, 0, 0x3FFF) for prot in range(4))
-    yield op(15, 1, 8, 64, value=1) + op(2, 1, 8, value=5) + op(15, 1, value=6) + op(2, 1, 8) + \
-        op(15, 1, value=4) + op(15, 3, 0, 2, value=0) + op(2, 4, 8, value=5) + op(0, 4, 8, 2)
-    yield op(12, 3, 5, value=3) + op(12) + op(12, 9, 5, value=2) + op(12) + op(13, value=4) + op(6, 3, 9, 8000, value=9)
-    yield op(14, value=3) + op(8, 2, value=1) + op(2, 24, 0, value=9) + op(14, value=2) + op(14, value=1) + \
-        op(2, 0, 0, value=5, machine=1) + op(6, 0, 0, 0x2FFF, value=0, machine=1) + op(13, value=0, machine=1)
+    yield b"".join(op(PROTECT, 1, 0, 1, value=prot) + op(BULK, 8, 0, 0x3FFF, value=3 + prot * 8) +
+                   op(BULK, 8, 0, 0x3FFF) for prot in range(4))
+    yield op(HANDLER, 1, 8, 64, value=1) + op(STORE, 1, 8, value=5) + op(HANDLER, 1, value=6) + op(STORE, 1, 8) + \
+        op(HANDLER, 1, value=4) + op(HANDLER, 3, 0, 2, value=0) + op(STORE, 4, 8, value=5) + op(TYPED, 4, 8, 2) + \
+        op(HANDLER, value=2)
+    yield op(MAP, 3, 5, page2=12, value=3) + op(STORE_MAPPED, 0, 7, value=9) + op(SNAPSHOT, value=8) + \
+        op(STORE_MAPPED, 1, 8, value=2) + op(SNAPSHOT, value=1) + op(RESET) + op(MAP) + op(MAP, 9, 5, page2=4) + \
+        op(MAP) + op(FILL, 3, 9, 8000, value=9)
+    yield op(DIRTY_BITMAP, value=4) + op(MOVE, 2, value=1) + op(STORE, 24, 0, value=9) + op(DIRTY_BITMAP, value=2) + \
+        op(DIRTY_BITMAP, 1, 3, value=0x501) + op(DIRTY_BITMAP, value=2) + op(STORE, value=5, machine=1) + \
+        op(FILL, 0, 0, 0x2FFF, machine=1) + op(RESET, machine=1)
+    # Snapshots: a line, then a branch, dropped from the middle.
+    yield op(STORE, 1, 0, value=1) + op(SNAPSHOT, 0, value=8) + op(STORE, 1, 0, value=2) + op(SNAPSHOT, 1, value=8) + \
+        op(BULK, 1, 0, 9000, value=3) + op(SNAPSHOT, 0, value=1) + op(STORE, 2, 0, value=3) + \
+        op(SNAPSHOT, 2, value=8) + op(PROTECT, 0, 0, 3, value=3) + op(MOVE, 1, value=1) + op(SNAPSHOT, 1, value=1) + \
+        op(SNAPSHOT, 0, value=0) + op(SNAPSHOT, 2, value=1) + op(SNAPSHOT, 1, value=0) + op(BULK, 0, 0, 16000)
+    yield op(DIRTY) + op(STORE, 3, 0, value=1) + op(DIRTY, value=1) + op(BULK, 5, 0, 9000, value=3) + op(SNAPSHOT) + \
+        op(RESET) + op(DIRTY, value=1) + op(SNAPSHOT, value=1) + op(DIRTY) + op(LIMIT, 0, 0, 1, value=1) + \
+        op(BULK, 2, 0, 16000, value=3) + op(LIMIT, 0, 0, 2, value=2) + op(BULK, 34, 0, 16000, value=3) + op(LIMIT, value=3)
+    yield op(BULK, 1, 0, 9000, value=3) + op(BALLOON, 1, 0, 1, 2, value=1) + op(STORE, 1, 4, value=1) + op(SNAPSHOT) + \
+        op(BALLOON, 1, 0, 0, value=0) + op(STORE, 1, 4, value=1) + op(SNAPSHOT, value=1) + op(BULK, 0, 0, 9000) + op(RESET)
+    # Equal pages in both machines; a write to one that is shared.
+    yield b"".join(op(BULK, 2, 0, 3 * 4096, value=7, machine=machine) + op(FILL, 12, 0, 8192, value=0x33, machine=machine) +
+                   op(SHARE, value=1, length=300, machine=machine) for machine in (0, 1)) + \
+        op(SHARE, value=2, length=255) * 3 + op(STORE, 12, 4, value=1) + op(BULK, 2, 0, 9000, machine=1) + \
+        op(SHARE, value=3, length=64) + op(MAP, 13, 0, page2=12) + op(MAP)
+    yield op(BIG_RUN, 0, 0, 31, value=7, machine=1) + op(BIG, 300, value=9, machine=1) + op(BIG_RUN, 8, 0, 20) + \
+        op(SNAPSHOT, machine=1) + op(BIG, 3, 0, value=1, machine=1) + op(SNAPSHOT, machine=1, value=1) + \
+        op(SHARE, value=3, length=255) + op(CPU_FILL, 3) + op(BIG, 260, 0, 4, value=3) + op(BIG, 4, 0, 5)
+    yield op(STORE, 3, 0, value=5) + op(PREALLOCATE, value=5) + op(BULK, 3, 0, 8000) + op(RESET) + \
+        op(BALLOON, 3, 0, 1, 4, value=1) + op(BIG, 7, value=1)
+    yield op(WATCH, 3, 8, 15, value=2) + op(STORE, 3, 12, value=4) + op(TYPED, 3, 9, 6, value=1) + \
+        op(WATCH, 4, 8, 15, value=16 + 6) + b"".join(op(CPU_ACCESS, 4, 8, how, value=how) for how in (2, 6, 8, 10)) + \
+        op(BULK, 4, 0, 64, value=3) + op(WATCH, value=32)
+    yield b"".join(op(CPU_FILL, page, 5, access, value=0x705) for page in (1, 8, 12, 24) for access in range(3)) + \
+        op(CPU_FILL, 1, 5, 2) + op(SNAPSHOT) + op(CPU_FILL, 1, 5, 1, value=6) + op(SNAPSHOT, value=1) + op(BULK, 1, 0, 64)
+    yield op(MOVE, 2, value=0) + op(ALIAS, 0, page2=1, value=2) + op(STORE, 28, 8, value=7) + op(MOVE, 2, value=1) + \
+        op(BULK, 24, 0, 8192) + op(SNAPSHOT) + op(ALIAS) + op(SNAPSHOT, value=1) + op(TYPED, 28, 8, 2) + \
+        op(MOVE, 4, value=1) + op(ALIAS, value=1) + op(MOVE, 1, value=1) + op(BULK, 14, 0, 9000, value=3)
+    yield op(PEEK, 9, 5, 20, value=0x4201) + op(TYPED, 9, 5, 2) + op(RESET) + op(PEEK, 9, 5, 20) + op(PEEK, 2, 5, 20, value=1) + \
+        op(PROTECT, 1, 0, 0, value=1) + op(MAP, 9, 1, page2=2, value=5) + op(PEEK, 9, 0, 4000)
 
 
 TARGETS = {"elf": elf_seeds, "fw-cfg": fw_cfg, "ide": ide, "linux": linux, "memory": memory_ops,

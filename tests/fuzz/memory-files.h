@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that are bytes in memory: the host's table with the file functions replaced. A path
- * "mem:N" opens file N. Fast, and a read behind a buffer is AddressSanitizer's to see.
+ * Files that are bytes in memory: the host's table with the file functions replaced. A path that
+ * begins with "mem:N" opens file N, one more is every folder. Fast, and a read behind a buffer is
+ * AddressSanitizer's to see.
  */
 #pragma once
 
@@ -28,13 +29,18 @@ static inline int memory_open(const char *path, int flags, mode_t mode)
 {
     unsigned n = g_str_has_prefix(path, "mem:") ? (unsigned)(path[4] - '0') : MEMORY_FILES;
 
-    (void)flags;
     (void)mode;
+    if ((flags & O_DIRECTORY) != 0) {
+        return MEMORY_FD + MEMORY_FILES;
+    }
     if (n >= MEMORY_FILES || memory_files[n].bytes == NULL) {
         errno = ENOENT;
         return -1;
     }
     memory_files[n].pos = 0;
+    if ((flags & O_CREAT) != 0) {
+        memory_files[n].len = 0;
+    }
     return MEMORY_FD + (int)n;
 }
 
@@ -70,6 +76,14 @@ static inline ssize_t memory_read(int fd, void *buf, size_t len)
     return n;
 }
 
+static inline ssize_t memory_write(int fd, const void *buf, size_t len)
+{
+    ssize_t n = memory_pwrite(fd, buf, len, (off_t)memory_files[fd - MEMORY_FD].pos);
+
+    memory_files[fd - MEMORY_FD].pos += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
 static inline int memory_fstat(int fd, struct stat *ret_stat)
 {
     *ret_stat = (struct stat) {
@@ -85,6 +99,18 @@ static inline int memory_nothing(int fd)
     return 0;
 }
 
+/* A temporary file is the one it becomes. */
+static inline int memory_rename(const char *from, const char *to)
+{
+    return from[4] == to[4] ? 0 : -1;
+}
+
+static inline int memory_unlink(const char *path)
+{
+    (void)path;
+    return 0;
+}
+
 /* From now on files are these. */
 static inline void memory_files_use(void)
 {
@@ -93,6 +119,9 @@ static inline void memory_files_use(void)
     os = *mem_os_host();
     os.open = memory_open;
     os.read = memory_read;
+    os.write = memory_write;
+    os.rename = memory_rename;
+    os.unlink = memory_unlink;
     os.pread = memory_pread;
     os.pwrite = memory_pwrite;
     os.fstat = memory_fstat;

@@ -14,7 +14,7 @@
 # shellcheck source-path=SCRIPTDIR/../ci
 source "$(dirname -- "${BASH_SOURCE[0]}")/../ci/lib.sh"
 
-readonly SHORT_SECONDS=20 PLANTED_SECONDS=40 AFL_SECONDS=40 WANTED_PERCENT=80 AFL_TARGETS=(elf linux)
+readonly SHORT_SECONDS=20 PLANTED_SECONDS=20 AFL_SECONDS=10 WANTED_PERCENT=80 AFL_TARGETS=(elf fw-cfg)
 readonly WORK=$OUT/fuzz
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
@@ -24,10 +24,13 @@ declare -A FILES=(
     [fw-cfg]='devices/fw_cfg.c'
     [ide]='devices/ata.c devices/ata-command.c devices/ide.c'
     [linux]='emu/loader-linux.c'
-    [memory]='memsys/access.c memsys/bulk.c memsys/handler.c memsys/mmio.c memsys/mmio2.c memsys/range.c
-        memsys/rom.c memsys/view.c'
+    [memory]='memsys/access.c memsys/balloon.c memsys/bulk.c memsys/compact.c memsys/dirty.c memsys/handler.c
+        memsys/large-run.c memsys/load-image.c memsys/map.c memsys/mmio.c memsys/mmio2.c memsys/page-state.c
+        memsys/peek.c memsys/preallocate.c memsys/range.c memsys/reset.c memsys/rom.c memsys/share-scan.c
+        memsys/snapshot.c memsys/snapshot-edge.c memsys/snapshot-layout.c memsys/snapshot-move.c
+        memsys/snapshot-save.c memsys/snapshot-tree.c memsys/view.c'
     [pci]='devices/pci.c devices/i440fx.c devices/piix3.c devices/piix3_ide.c devices/piix4_pm.c'
-    [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c'
+    [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c memsys/saved-apply.c memsys/saved-table.c'
 )
 
 # build NAME TARGETS... -- OPTIONS...: the programs and seeds of the targets in build-ci/NAME.
@@ -71,14 +74,15 @@ fuzz_clean() {
 }
 
 fuzz_planted() {
-    local target=$1 folder=$WORK/$1/planted start=$EPOCHREALTIME
-    if [ "$target" = state ]; then
-        echo "NOT SHOWN: state has no planted bug, so nothing tells that it would find one"
-        return 0
-    fi
+    local target=$1 folder=$WORK/$1/planted build=$OUT/fuzz-planted/tests/fuzz start
     rm -rf "$folder"
     mkdir -p "$folder"
-    # The seeds alone must not find it: then the fuzzer would have nothing to do.
+    # Else the fuzzer would have nothing to do.
+    if ! "$build/fuzz-$target" -runs=0 "$build/seeds-$target" >"$folder/seeds.log" 2>&1; then
+        echo "$target: a seed meets its planted bug already; see $folder/seeds.log"
+        return 1
+    fi
+    start=$EPOCHREALTIME
     if run_fuzzer fuzz-planted "$target" "$PLANTED_SECONDS" "$folder"; then
         echo "$target: did NOT find its planted bug in $PLANTED_SECONDS s"
         return 1
@@ -123,17 +127,18 @@ coverage() {
 
 # each FUNCTION ARGUMENT... : for all targets, two at a time; fails if one did.
 each() {
-    local function=$1 failed=0 target
+    local function=$1 failed=0 target pid pids=()
     shift
     for target in "${targets[@]}"; do
-        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
-            wait -n || failed=1
-        done
+        if [ ${#pids[@]} -ge 2 ]; then
+            wait "${pids[0]}" || failed=1
+            pids=("${pids[@]:1}")
+        fi
         "$function" "$target" "$@" &
+        pids+=($!)
     done
-    while [ "$(jobs -p | wc -l)" -gt 0 ]; do
-        wait -n || failed=1
-        jobs >/dev/null
+    for pid in "${pids[@]}"; do
+        wait "$pid" || failed=1
     done
     [ "$failed" = 0 ]
 }
@@ -178,4 +183,4 @@ if [ "$mode" = short ]; then
     fi
 fi
 [ "$failed" = 0 ] || die "not all went well"
-echo "summary: ${#FILES[@]} targets"
+echo "summary: ${#FILES[@]} fuzz targets"
