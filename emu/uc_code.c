@@ -11,6 +11,10 @@
 
 void uc_core_flush_tlb(UcCore *core)
 {
+    if (!core->tlb_used) {
+        return; /* a flush costs what a dozen pages do */
+    }
+    core->tlb_used = false;
     core->n_flushes++;
     uc_ctl_flush_tlb(core->uc);
 }

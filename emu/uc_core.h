@@ -162,6 +162,7 @@ struct UcCore {
     uint8_t *scratch;  /* one page of our own */
     bool scratch_fill; /* the fill hook answers everything with the scratch page */
     bool grant;        /* ... with supervisor rights to descriptor tables and the TSS */
+    bool tlb_used;     /* the fill hook answered since the last flush */
     UcTracked tracked[UC_CORE_TRACKED]; /* executed pages that were stored to, by page id */
     bool flush_after_catch; /* the access under way must be followed by a flush: the next needs an
                                exact EIP */

@@ -268,15 +268,13 @@ static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access
     return true;
 }
 
-static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *entry, void *user)
+static bool fill(UcCore *core, uint64_t va, uc_mem_type type, uc_tlb_entry *entry)
 {
-    UcCore *core = user;
     MemAccess access = type == UC_MEM_FETCH   ? MEM_ACCESS_EXEC
                        : type == UC_MEM_WRITE ? MEM_ACCESS_WRITE
                                               : MEM_ACCESS_READ;
-    PgmFill fill;
+    PgmFill page;
 
-    (void)uc;
     if (core->scratch_fill) {
         fill_scratch(va, entry);
         return true;
@@ -289,8 +287,8 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
 
     if ((cr0 >> 31) == 0) {
         va = (uint32_t)va; /* what crosses the end of 4 GiB goes on at 0 */
-        pgm_cpu_fill(core->cpu, va, access, &fill);
-        return answer(core, &fill, va, access, UINT_MAX, entry);
+        pgm_cpu_fill(core->cpu, va, access, &page);
+        return answer(core, &page, va, access, UINT_MAX, entry);
     }
     X86PagingRegs regs;
     X86Walk walk;
@@ -304,8 +302,18 @@ static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *
     if (walk.result != X86_WALK_OK) {
         return on_page_fault(core, va, access, &regs, &walk);
     }
-    pgm_cpu_fill(core->cpu, walk.gpa, access, &fill);
-    return answer(core, &fill, va, access, walk.perms, entry);
+    pgm_cpu_fill(core->cpu, walk.gpa, access, &page);
+    return answer(core, &page, va, access, walk.perms, entry);
+}
+
+static bool on_fill(uc_engine *uc, uint64_t va, uc_mem_type type, uc_tlb_entry *entry, void *user)
+{
+    UcCore *core = user;
+    bool ok = fill(core, va, type, entry);
+
+    (void)uc;
+    core->tlb_used = true; /* after whatever flushed meanwhile */
+    return ok;
 }
 
 static void after_catch(UcCore *core)
