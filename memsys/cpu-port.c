@@ -136,14 +136,31 @@ static MemStatus prepare_store(const PgmPlace *place)
     return pgm_page_make_writable(place->range, place->index, which);
 }
 
+/* The first store to a page since a snapshot was restored. Saving it may ask the embedder for
+ * pages, who may do anything: the page is looked up again afterwards. */
+static const PgmPage *write_monitored(Pgm *pgm, GPhys gpa, const PgmPage *page)
+{
+    PgmRange *range = pgm_span_cache_slot(&pgm->spans, gpa)->range;
+
+    if (pgm_page_make_writable(range, (uint64_t)(page - range->pages), PGM_RECORD_FRONT) !=
+        MEM_OK) {
+        return NULL;
+    }
+    return pgm_plain_ram(pgm, gpa);
+}
+
 /*
  * The answer most fills get: data in RAM that was answered about before, so that it is marked seen,
- * and whose state need not change.
+ * and whose state need not change, or only from monitored to allocated.
  */
 static bool fill_plain_ram(Pgm *pgm, GPhys gpa, MemAccess access, PgmFill *fill)
 {
     const PgmPage *page = pgm_plain_ram(pgm, gpa);
 
+    if (page && access == MEM_ACCESS_WRITE && (*page & PGM_PAGE_SEEN_BIT) != 0 &&
+        pgm_page_state(*page) == PGM_PAGE_WRITE_MONITORED) {
+        page = write_monitored(pgm, gpa, page);
+    }
     if (!page || (*page & PGM_PAGE_SEEN_BIT) == 0 || access == MEM_ACCESS_EXEC) {
         return false;
     }
