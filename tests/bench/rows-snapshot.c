@@ -98,7 +98,7 @@ static double loop_ours(void *user)
     uint64_t start = bench_cpu_ns();
 
     for (unsigned i = 0; i < loop->n_loops; i++) {
-        if (bench_ours_pass(&loop->sides) < 0) {
+        if (!bench_ours_run(&loop->sides)) {
             return -1;
         }
         emu_snapshot_restore(loop->snapshot);
@@ -116,7 +116,7 @@ static double loop_stock(void *user)
 
     for (unsigned i = 0; i < n_loops; i++) {
         loop->sides.stock_pc = pc;
-        if (bench_stock_pass(&loop->sides) < 0 ||
+        if (!bench_stock_run(&loop->sides) ||
             uc_context_restore(loop->sides.uc, loop->stock_snapshot) != UC_ERR_OK) {
             return -1;
         }

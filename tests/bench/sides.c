@@ -77,17 +77,19 @@ bool bench_ours_open(BenchSides *sides, uint64_t ram, GError **error)
     return emu_machine_enter_flat32(sides->machine, BENCH_CODE, 0x9000, 0, 0x1000, error);
 }
 
-double bench_ours_pass(BenchSides *sides)
+bool bench_ours_run(BenchSides *sides)
 {
     uint32_t passes = pgm_read_u32(sides->pgm, BENCH_PASSES);
-    uint64_t start = bench_cpu_ns();
     EmuStop stop = emu_machine_run(sides->machine, EMU_CLOCK_NEVER);
-    uint64_t end = bench_cpu_ns();
 
-    if (stop.reason != EMU_STOP_REQUEST || pgm_read_u32(sides->pgm, BENCH_PASSES) != passes + 1) {
-        return -1;
-    }
-    return (double)(end - start);
+    return stop.reason == EMU_STOP_REQUEST && pgm_read_u32(sides->pgm, BENCH_PASSES) == passes + 1;
+}
+
+double bench_ours_pass(BenchSides *sides)
+{
+    uint64_t start = bench_cpu_ns();
+
+    return bench_ours_run(sides) ? (double)(bench_cpu_ns() - start) : -1;
 }
 
 /* ---- stock */
@@ -170,20 +172,22 @@ static uint32_t stock_passes(const BenchSides *sides)
     return passes;
 }
 
-double bench_stock_pass(BenchSides *sides)
+bool bench_stock_run(BenchSides *sides)
 {
     const BenchGuest *guest = &sides->row->guest;
     uint32_t passes = stock_passes(sides);
     uint64_t done = BENCH_CODE + (uint64_t)(guest->done - guest->code);
-    uint64_t start = bench_cpu_ns();
     uc_err err = uc_emu_start(sides->uc, sides->stock_pc, done, 0, 0);
-    uint64_t end = bench_cpu_ns();
 
-    if (err != UC_ERR_OK || stock_passes(sides) != passes + 1) {
-        return -1;
-    }
     sides->stock_pc = BENCH_CODE + (uint64_t)(guest->again - guest->code);
-    return (double)(end - start);
+    return err == UC_ERR_OK && stock_passes(sides) == passes + 1;
+}
+
+double bench_stock_pass(BenchSides *sides)
+{
+    uint64_t start = bench_cpu_ns();
+
+    return bench_stock_run(sides) ? (double)(bench_cpu_ns() - start) : -1;
 }
 
 void bench_sides_clear(BenchSides *sides)
