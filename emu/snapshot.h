@@ -34,6 +34,7 @@ void emu_snapshot_drop(EmuSnapshot *snapshot); /* (nullable) */
  * (nullable): one line a difference. UINT64_MAX if it was not taken with @checked. */
 uint64_t emu_snapshot_check(EmuSnapshot *snapshot, GString *report);
 
+/* As it was given, "" for none; valid as long as the snapshot. */
 const char *emu_snapshot_name(const EmuSnapshot *snapshot);
 
 #pragma GCC visibility pop

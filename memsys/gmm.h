@@ -107,6 +107,7 @@ uint64_t gmm_arena_size(const Gmm *gmm);
  */
 void gmm_set_limit(Gmm *gmm, uint64_t n_pages);
 
+/* All numbers at one moment. Any thread; O(1). */
 void gmm_get_stats(Gmm *gmm, GmmStats *ret_stats);
 
 /**
@@ -163,6 +164,7 @@ MemStatus gmm_vm_reserve(GmmVm *vm, const GmmReservation *want, GmmPolicy policy
  */
 MemStatus gmm_vm_update_reservation(GmmVm *vm, const GmmReservation *want);
 
+/* Likewise for one machine, in pages. */
 void gmm_vm_get_stats(GmmVm *vm, GmmVmStats *ret_stats);
 
 /**

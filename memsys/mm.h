@@ -66,6 +66,7 @@ typedef struct MmRam {
     uint64_t below_4g; /* bytes of RAM there; for a PC the end of it: min(size, 4G - hole) */
     uint64_t above_4g;
 } MmRam;
+/* What was registered; zeros before. Sizes in bytes. */
 void mm_get_ram(const Pgm *pgm, MmRam *ret_ram);
 
 /* What the machine has reserved from GMM; handy pages are within BASE. */

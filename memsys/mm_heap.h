@@ -27,6 +27,7 @@ typedef struct MmHeapStats {
     uint64_t bytes_current;   /* headers included */
 } MmHeapStats;
 
+/* Returns: (transfer full): an empty heap, never %NULL. A machine has its own: pgm_heap(). */
 MmHeap *mm_heap_new(void);
 /* Frees every block, and the heap. @heap: (nullable). @leaks: (nullable): one line a tag that still
  * had blocks is appended. Returns the number of blocks that were left. */

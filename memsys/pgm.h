@@ -168,6 +168,7 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error);
 void pgm_free(Pgm *pgm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pgm, pgm_free)
 
+/* What pgm_new() was given; the name is valid as long as the machine. Any thread. */
 Gmm *pgm_gmm(const Pgm *pgm);
 const char *pgm_name(const Pgm *pgm);
 
@@ -252,6 +253,8 @@ char *pgm_describe(Pgm *pgm, GPhys gpa);
  * at most, then how many more there are. */
 void pgm_print_map(Pgm *pgm, GString *text);
 
+/* A copy of all counts; and events from zero again, while page counts and stock stay. Machine's
+ * thread. By name: memsys/info.h. */
 void pgm_get_stats(Pgm *pgm, PgmStats *ret_stats);
 void pgm_reset_stats(Pgm *pgm);
 
@@ -275,6 +278,7 @@ typedef void (*PgmUnassignedHook)(Pgm *pgm, GPhys gpa, uint64_t len, MemAccess a
                                   MemOrigin origin, void *user);
 void pgm_set_unassigned_hook(Pgm *pgm, PgmUnassignedHook hook, void *user);
 
+/* Words for people, never NULL. */
 const char *pgm_page_type_name(PgmPageType type);
 const char *pgm_page_state_name(PgmPageState state);
 

@@ -80,6 +80,7 @@ uint64_t pgm_snapshot_check(PgmSnapshot *snapshot, GString *report);
 /* The one the live machine runs from; NULL: none. */
 PgmSnapshot *pgm_snapshot_current(const Pgm *pgm);
 
+/* As given to pgm_snapshot_take(), "" for none; valid as long as the snapshot. */
 const char *pgm_snapshot_name(const PgmSnapshot *snapshot);
 
 typedef struct PgmSnapshotStats {
@@ -90,6 +91,7 @@ typedef struct PgmSnapshotStats {
     uint64_t n_saved;     /* host pages of the SHADOW account that hold saved bytes */
     uint64_t n_stock;     /* host pages kept ready for the next writes */
 } PgmSnapshotStats;
+/* How things stand now; zeros and no limit before the first snapshot. */
 void pgm_snapshot_get_stats(const Pgm *pgm, PgmSnapshotStats *ret_stats);
 
 /**
