@@ -16,6 +16,8 @@
 #include "emu/cpu-state.h"
 #include "emu/saved-internal.h"
 #include "emu/snapshot-internal.h"
+#include "emu/units-internal.h"
+#include "memsys/os.h"
 
 #include <string.h>
 
@@ -23,7 +25,6 @@
 #define MAX_OPTION_LEN 65536
 #define MAX_OPTIONS_LEN (1u << 20) /* of all together */
 #define MAX_TIMERS 4096
-#define MAX_RECORD_BYTES (1u << 20)
 
 bool emu_save_possible(EmuMachine *machine, GError **error)
 {
@@ -182,16 +183,11 @@ static bool get_fields(MemStateReader *reader, const EmuStateDesc *desc, void *s
     uint32_t len = 0;
     size_t pos = 0;
 
-    if (!mem_state_get_u32(reader, &len, error)) {
-        return false;
-    }
-    if (len > MAX_RECORD_BYTES) {
-        return mem_state_bad(reader, error, "%u bytes of fields are too many", len);
-    }
-    g_autofree uint8_t *bytes = g_malloc(len + 1);
+    uint8_t *bytes = emu_units_get_bytes(reader, &len, error);
+    bool ok = bytes != NULL && emu_state_load(desc, state, bytes, len, &pos, error);
 
-    if (!mem_state_get(reader, bytes, len, error) ||
-        !emu_state_load(desc, state, bytes, len, &pos, error)) {
+    mem_os()->free(bytes);
+    if (!ok) {
         return false;
     }
     return (pos == len && mem_state_unit_left(reader) == 0) ||

@@ -300,6 +300,32 @@ static bool get_parts(const EmuUnit *unit, const uint8_t *file, size_t len, uint
     return ok;
 }
 
+uint8_t *emu_units_get_bytes(MemStateReader *reader, uint32_t *ret_len, GError **error)
+{
+    uint32_t len = 0;
+
+    if (!mem_state_get_u32(reader, &len, error)) {
+        return NULL;
+    }
+    if (len > MAX_UNIT_BYTES) {
+        mem_state_bad(reader, error, "%u bytes of fields are too many", len);
+        return NULL;
+    }
+    uint8_t *bytes = mem_os()->try_alloc0((size_t)len + 1);
+
+    if (bytes == NULL) {
+        g_set_error(error, MEM_ERROR, MEM_ERR_HOST_MEMORY,
+                    "no host memory for %u bytes of saved fields", len);
+        return NULL;
+    }
+    if (!mem_state_get(reader, bytes, len, error)) {
+        mem_os()->free(bytes);
+        return NULL;
+    }
+    *ret_len = len;
+    return bytes;
+}
+
 static bool get_unit(const EmuUnit *unit, MemStateReader *reader, uint8_t *bytes, void **ret_taken,
                      GError **error)
 {
@@ -307,15 +333,11 @@ static bool get_unit(const EmuUnit *unit, MemStateReader *reader, uint8_t *bytes
                                            unit->unit->version, error);
     uint32_t len = 0;
 
-    if (version == 0 || !mem_state_get_u32(reader, &len, error)) {
-        return false;
-    }
-    if (len > MAX_UNIT_BYTES) {
-        return mem_state_bad(reader, error, "%u bytes of fields are too many", len);
-    }
-    g_autofree uint8_t *file = g_malloc(len + 1);
+    uint8_t *file = version != 0 ? emu_units_get_bytes(reader, &len, error) : NULL;
+    bool ok = file != NULL && get_parts(unit, file, len, bytes, error);
 
-    if (!mem_state_get(reader, file, len, error) || !get_parts(unit, file, len, bytes, error)) {
+    mem_os()->free(file);
+    if (!ok) {
         return false;
     }
     if (unit->unit->get != NULL) {

@@ -47,6 +47,8 @@ unsigned emu_units_compare(GPtrArray *units, const EmuUnitsImage *image, GString
 /* ---- in a file */
 
 void emu_units_put(GPtrArray *units, MemStateWriter *writer);
+/* A length and so many bytes of fields, in checked memory: mem_os()->free(). NULL with an error. */
+uint8_t *emu_units_get_bytes(MemStateReader *reader, uint32_t *ret_len, GError **error);
 /* Reads all units into an image, to be restored; the machine is not touched. */
 bool emu_units_get(GPtrArray *units, MemStateReader *reader, EmuUnitsImage *ret_image,
                    GError **error);
