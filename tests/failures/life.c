@@ -1,4 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs lives: see tests/failures/life.h.
+ *
+ * What still comes from GLib, and so may end the process when the host has no memory at all, and
+ * why it may (looked for with grep -nE "g_(new|malloc|renew|array|ptr_array|byte_array|hash_table|
+ * string|strdup)"):
+ *
+ *   memsys  structs of gmm, pgm, range, rom, mmio, mmio2,  fixed size, one a call of the
+ * embedder's; handler, watch, dirty client, CPU, heap, live  what grows with them (records, spans,
+ *           save; their names                              lists) comes from the host's table
+ *   memsys  gmm->vms, by_age; pgm->cpus                    a pointer for each machine and CPU,
+ * beside megabytes through the table memsys  state files: units, table of units             at most
+ * 4,000 of 96 bytes memsys  mem_state_get_string()                         at most what its caller
+ * allows: 64 KiB memsys  statistics                                     their number is fixed, but
+ * for CPUs memsys  texts of reports, info and describe            lines of a map are limited there;
+ * a checker's, one a bug memsys  messages of GErrors                            names that the
+ * embedder gave emu     clock, timers, ports, consoles, units, reset   of the board's making
+ *           functions, calibration, emu_units_take()
+ *   emu     emu_state_save(), unit puts                    a chip's fields: bounded by its table
+ *   emu     copies of a part's struct while loading        the same
+ *   emu     options in a file                              at most 4,096, 1 MiB together
+ *   emu     timers in a file                               as many as the machine has
+ *   emu     breakpoints                                    at most MAX_BREAKPOINTS, each refused by
+ *                                                          the engine first
+ *   emu     runs of RAM for loaders                        16 bytes for each range of RAM
+ *   emu     trace classes                                  words of one argument
+ *   devices structs of chips, fw_cfg's directory           fixed; at most 256 files of 64 bytes
+ *   devices low part of the firmware, E820                 256 KiB; one entry a range of RAM
+ *   frontends  options, files and moments on the line      words the user typed
+ */
 #include "tests/failures/life.h"
 
 #include "tests/failures/failing-host.h"
