@@ -18,7 +18,6 @@
 #include <unistd.h>
 #include <zstd.h>
 
-
 typedef struct Pages {
     Gmm *gmm;
     Pgm *pgm;
