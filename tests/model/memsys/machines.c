@@ -124,12 +124,15 @@ Copy *machine_begin_like(Naive *twin, unsigned number, const Copy *copy)
     pgm_set_sharing(twin->pgm, twin->sharing);
     unsigned first = below(copy->n);
 
-    for (unsigned i = 0; i < copy->n; i++) {
-        const NaiveRange *like = copy->ranges[(first + i) % copy->n].range;
+    for (unsigned i = 0; i < 2 * copy->n; i++) {
+        unsigned at = (first + i) % copy->n;
+        const NaiveRange *like = copy->ranges[at].range;
         bool basic = like->number < 4; /* which every machine has */
 
-        ranges[(first + i) % copy->n] =
-            basic ? &twin->ranges[like->number] : copy_range(twin, like);
+        /* RAM first: the others lie over it. */
+        if ((like->kind == PGM_RANGE_RAM) == (i < copy->n)) {
+            ranges[at] = basic ? &twin->ranges[like->number] : copy_range(twin, like);
+        }
     }
     return naive_copy_for(copy, ranges);
 }

@@ -21,7 +21,7 @@ static uint64_t pick_place(Naive *m)
     }
     NaiveRange *ram = one_in(16) ? pick_range(m, PGM_RANGE_RAM) : NULL;
 
-    return ram != NULL ? ram->start : pick_page();
+    return ram != NULL && ram->start != SPARE_START ? ram->start : pick_page();
 }
 
 /* A length no call accepts, now and then. */
@@ -42,7 +42,7 @@ static MemStatus may_lack_memory(const Naive *m, MemStatus real, MemStatus naive
 {
     bool lacks = real == MEM_ERR_NO_MEMORY || (real == MEM_ERR_DECLINED && m->no_overcommit);
 
-    return model_limited && lacks && naive == MEM_OK ? real : naive;
+    return model_limited && lacks ? real : naive; /* whichever is seen first */
 }
 
 /* ---- RAM */
@@ -69,9 +69,7 @@ static int op_ram_register(Naive *m)
     agree_error(real, error);
     MemStatus naive = naive_check_place(m, range, start, true);
 
-    if (real == MEM_ERR_DECLINED && naive == MEM_OK && m->no_overcommit && model_limited) {
-        naive = real;
-    }
+    naive = may_lack_memory(m, real, naive);
     if (naive == MEM_OK && real == MEM_OK) {
         range->start = start;
         real_find(range);
@@ -571,7 +569,7 @@ static int op_query_dirty(Naive *m)
             fb->monitored[page] |= fb->tracking && fb->n_write_locks[FRONT][page] == 0;
         }
         possible |= (uint64_t)fb->maybe_dirty[page] << page;
-        fb->dirty[page] = fb->n_write_locks[FRONT][page] != 0;
+        fb->dirty[page] = fb->tracking && fb->n_write_locks[FRONT][page] != 0;
         fb->maybe_dirty[page] = fb->dirty[page];
     }
     if (look && ((bitmap & expected) != expected || (bitmap & ~(possible | expected)) != 0)) {

@@ -545,8 +545,8 @@ static int op_lock_many(Naive *m)
             naive_written(lock.range, lock.which, lock.page, true);
         }
     }
-    if (naive == MEM_OK && real == MEM_ERR_NO_MEMORY && m->armed) {
-        naive = real;
+    if (real == MEM_ERR_NO_MEMORY && m->armed) {
+        naive = real; /* an entry was missing, of whichever page */
     }
     if (real == MEM_OK) {
         pgm_unmap_pages(m->pgm, mappings, n);
