@@ -62,15 +62,12 @@ static NaiveRange *copy_range(Naive *twin, const NaiveRange *like)
 {
     uint64_t len = (uint64_t)like->n_pages * PAGE;
     NaiveRange *range = naive_range_new(twin, like->kind, like->n_pages);
-    char name[16];
+    const char *name = real_name(like);
     MemStatus status = MEM_OK;
 
     if (range == NULL) {
         model_fail("no room for a twin's range");
     }
-    const char *const kinds[] = { "ram", "rom", "mmio", "fb" };
-
-    (void)snprintf(name, sizeof name, "%s %u", kinds[like->kind], like->number);
     switch (like->kind) {
     case PGM_RANGE_RAM:
         range->start = like->start;

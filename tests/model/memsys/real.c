@@ -91,6 +91,22 @@ static void each_record(Naive *m, RecordFunc func)
     }
 }
 
+bool real_shows(Naive *m, PageId id)
+{
+    for (unsigned i = 0; i < MAX_RANGES; i++) {
+        const NaiveRange *range = &m->ranges[i];
+
+        for (unsigned page = 0;
+             range->live && range->kind != PGM_RANGE_MMIO && page < range->n_pages; page++) {
+            if (real_id(range, FRONT, page) == id ||
+                (range->shadow != NULL && real_id(range, SHADOW, page) == id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void adopt(NaiveRange *range, unsigned which, unsigned page)
 {
     if (range->kind != PGM_RANGE_MMIO2) {
