@@ -88,7 +88,8 @@ START_TEST(a_unit_cut_off_anywhere_is_refused)
 {
     GByteArray *whole = _i == 0 ? mm : unit;
 
-    for (size_t len = 0; len <= whole->len; len++) {
+    /* In the middle lies one page of bytes: there, some places will do. */
+    for (size_t len = 0; len <= whole->len; len += len >= 300 && len + 400 < whole->len ? 100 : 1) {
         g_autoptr(GError) error = NULL;
         bool good = _i == 0 ? try_bytes(mm->data, len, unit->data, unit->len, &error)
                             : try_bytes(mm->data, mm->len, unit->data, len, &error);
