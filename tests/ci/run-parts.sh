@@ -8,7 +8,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly ALL_PARTS=(scripts format gcc headers install clang sanitizers tsan coverage 'model 1000000'
-    firmware bench valgrind 'fuzz short')
+    firmware bench exactness crash-safety valgrind 'fuzz short')
 readonly LONG_PARTS=('fresh-debian bookworm' 'fresh-debian trixie' 'model 10000000' 'crash-safety 200' mutation 'fuzz long')
 
 n_passed=0

@@ -25,6 +25,7 @@
 #define SAMPLES 1500
 #define STEPS 16
 #define MAX_PASSES 40
+#define MAX_BREAKS 16
 #define MARGIN_NS 20000 /* no single steps nearer to the cut of a run */
 
 static unsigned n_saves_wanted = 16;
@@ -289,6 +290,8 @@ typedef struct Search {
     Pilot pilot;
     Whole *whole;
     unsigned wanted;
+    GVirt breaks[MAX_BREAKS];
+    unsigned n_breaks;
     uint64_t random_ns; /* when to save whatever the moment is; UINT64_MAX: done */
 } Search;
 
@@ -349,20 +352,28 @@ static uint64_t next_stop(const Search *search, uint64_t slice)
     return MIN(next, search->whole->search_ns);
 }
 
-static void set_mode_breakpoints(Search *search, bool on)
+/* Where the boot sector's program changes between real and protected mode. */
+static void set_mode_breakpoints(Search *search)
 {
     static const uint8_t mov_cr0[] = { 0x0f, 0x22, 0xc0 };
+    EmuMachine *machine = search->pilot.subject.machine;
     uint8_t code[0x800];
-    Pgm *pgm = emu_machine_pgm(search->pilot.subject.machine);
 
-    ck_assert_int_eq(pgm_peek(pgm, 0x7c00, code, sizeof(code)), MEM_OK);
+    ck_assert_int_eq(pgm_peek(emu_machine_pgm(machine), 0x7c00, code, sizeof(code)), MEM_OK);
     for (unsigned i = 0; i + sizeof(mov_cr0) <= sizeof(code); i++) {
-        if (memcmp(code + i, mov_cr0, sizeof(mov_cr0)) == 0) {
-            ck_assert(
-                on ? emu_machine_add_breakpoint(search->pilot.subject.machine, 0x7c00 + i, NULL)
-                   : emu_machine_remove_breakpoint(search->pilot.subject.machine, 0x7c00 + i));
+        if (search->n_breaks < MAX_BREAKS && memcmp(code + i, mov_cr0, sizeof(mov_cr0)) == 0) {
+            search->breaks[search->n_breaks++] = 0x7c00 + i;
+            ck_assert(emu_machine_add_breakpoint(machine, 0x7c00 + i, NULL));
         }
     }
+}
+
+static void clear_mode_breakpoints(Search *search)
+{
+    for (unsigned i = 0; i < search->n_breaks; i++) {
+        ck_assert(emu_machine_remove_breakpoint(search->pilot.subject.machine, search->breaks[i]));
+    }
+    search->n_breaks = 0;
 }
 
 static bool goes_on(const EmuStop *stop)
@@ -416,14 +427,12 @@ static void search_guest(const ExactGuest *guest, Whole *whole, unsigned pass)
     search.pilot.subject.on_port_user = &search.pilot;
     if (late) {
         exact_subject_run(&search.pilot.subject, whole->booted_ns);
-        set_mode_breakpoints(&search, true);
+        set_mode_breakpoints(&search);
     }
 
     EmuStop stop = search_from(&search, start);
 
-    if (late) {
-        set_mode_breakpoints(&search, false);
-    }
+    clear_mode_breakpoints(&search);
     search.pilot.want_sector = false;
 
     g_autofree char *what = name_moment(&search.pilot, 0);
