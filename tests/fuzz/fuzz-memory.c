@@ -97,30 +97,61 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* Whole records come, go, move and are drawn anew; their bytes are libFuzzer's to change. */
+/* ---- mutating */
+
+/* Operations on the same pages have more to do with each other, and most numbers that mean
+ * something are small. */
+static Op draw_op(const Op *before, GRand *rand)
+{
+    Op op = *before;
+
+    op.what = (uint8_t)g_rand_int_range(rand, 0, 32);
+    if (g_rand_int_range(rand, 0, 4) == 0) {
+        op.machine ^= 1;
+    }
+    if (g_rand_boolean(rand)) {
+        op.page = (uint16_t)g_rand_int_range(rand, 0, ALL_PAGES);
+    }
+    op.page2 = g_rand_boolean(rand) ? op.page : (uint16_t)g_rand_int_range(rand, 0, ALL_PAGES);
+    op.offset = (uint16_t)(g_rand_boolean(rand) ? g_rand_int_range(rand, 0, PAGE)
+                                                : 8 * g_rand_int_range(rand, 0, 4));
+    op.len = (uint16_t)(g_rand_boolean(rand) ? g_rand_int_range(rand, 0, 4 * PAGE)
+                                             : g_rand_int_range(rand, 0, 16));
+    op.value = (uint16_t)(g_rand_boolean(rand) ? g_rand_int_range(rand, 0, 32)
+                                               : g_rand_int_range(rand, 0, 65536));
+    return op;
+}
+
+/* Whole records come, go and are drawn anew; their bytes are libFuzzer's to change. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     size_t n = size / RECORD;
     size_t max = MIN(max_size / RECORD, MAX_RECORDS);
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
-    unsigned what = (unsigned)g_rand_int_range(rand, 0, 4);
+    unsigned what = (unsigned)g_rand_int_range(rand, 0, 5);
     size_t at = n > 0 ? (size_t)g_rand_int_range(rand, 0, (gint32)n) : 0;
+    Op op = { 0 };
 
     if (max == 0) {
         return size;
     }
-    if (n == 0 || (what == 0 && n < max)) {
-        memmove(data + (at + 1) * RECORD, data + at * RECORD, (n - at) * RECORD);
-        for (unsigned i = 0; i < RECORD; i++) {
-            data[at * RECORD + i] = (uint8_t)g_rand_int(rand);
+    n = MIN(n, max);
+    at = MIN(at, n);
+    if (n == 0 || (what < 2 && n < max)) {
+        if (at > 0) {
+            memcpy(&op, data + (at - 1) * RECORD, RECORD);
         }
+        op = draw_op(&op, rand);
+        memmove(data + (at + 1) * RECORD, data + at * RECORD, (n - at) * RECORD);
+        memcpy(data + at * RECORD, &op, RECORD);
         return (n + 1) * RECORD;
     }
-    if (what == 1 && n > 1) {
+    at = MIN(at, n - 1);
+    if (what == 2 && n > 1) {
         memmove(data + at * RECORD, data + (at + 1) * RECORD, (n - at - 1) * RECORD);
         return (n - 1) * RECORD;
     }
-    if (what == 2 && n < max) {
+    if (what == 3 && n < max) {
         /* Twice, so that a change has something to be compared with. */
         memmove(data + (at + 1) * RECORD, data + at * RECORD, (n - at) * RECORD);
         n++;

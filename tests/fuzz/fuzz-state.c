@@ -228,6 +228,23 @@ static size_t skip_table(const uint8_t *raw, size_t len)
     return MIN(at, len);
 }
 
+/* A byte of a record worth changing: mostly the type or the low byte of a number, because numbers
+ * of ranges, pages and protections are small. */
+static size_t pick_byte(uint8_t type, size_t len, GRand *rand)
+{
+    static const uint8_t low[][6] = {
+        { 0, 0, 0, 0, 0, 0 },    { 0, 1, 5, 6, 6, 1 },   { 0, 1, 1, 1, 1, 1 },
+        { 0, 1, 1, 1, 1, 1 },    { 0, 1, 5, 6, 6, 1 },   { 0, 1, 1, 1, 1, 1 },
+        { 0, 1, 5, 13, 13, 21 }, { 0, 1, 5, 6, 13, 13 }, { 0, 1, 5, 13, 17, 25 },
+        { 0, 1, 5, 13, 13, 21 },
+    };
+
+    if (type < G_N_ELEMENTS(low) && g_rand_int_range(rand, 0, 4) != 0) {
+        return low[type][g_rand_int_range(rand, 0, 6)];
+    }
+    return (size_t)g_rand_int_range(rand, 0, (gint32)MIN(len, 40));
+}
+
 /* One record is changed, goes, comes twice or changes places with the next. */
 static size_t mutate_records(uint8_t *raw, size_t len, size_t max_len, GRand *rand)
 {
@@ -265,12 +282,9 @@ static size_t mutate_records(uint8_t *raw, size_t len, size_t max_len, GRand *ra
         memcpy(raw + start + second, first, step);
         return len;
     }
-    /* Numbers are small: of ranges, pages, protections. */
-    size_t offset = (size_t)g_rand_int_range(rand, 0, (gint32)MIN(step, 40));
-
-    raw[start + offset] = g_rand_int_range(rand, 0, 4) == 0
-                              ? (uint8_t)g_rand_int(rand)
-                              : (uint8_t)g_rand_int_range(rand, 0, 20);
+    raw[start + pick_byte(raw[start], step, rand)] = g_rand_int_range(rand, 0, 4) == 0
+                                                         ? (uint8_t)g_rand_int(rand)
+                                                         : (uint8_t)g_rand_int_range(rand, 0, 20);
     return len;
 }
 
