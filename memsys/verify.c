@@ -307,8 +307,11 @@ static void check_range(Check *check, PgmRange *range)
             bad(check, "\"%s\" is mapped and not shown", range->description);
         }
     }
+    /* A ROM that came after a snapshot and was in the way of its restore has no place any more. */
+    bool rom_may_rest = range->kind == PGM_RANGE_ROM && check->pgm->tracking;
+
     if (range->start == MEM_GPHYS_NIL && range->kind != PGM_RANGE_MMIO &&
-        range->kind != PGM_RANGE_MMIO2) {
+        range->kind != PGM_RANGE_MMIO2 && !rom_may_rest) {
         bad(check, "\"%s\" is mapped nowhere", range->description);
     }
     if (range->pgm != check->pgm || !range->owner || !range->description ||

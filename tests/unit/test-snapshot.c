@@ -222,6 +222,24 @@ START_TEST(layout_comes_back)
 }
 END_TEST
 
+START_TEST(rom_in_the_way_of_a_restore_loses_its_place)
+{
+    PgmSnapshot *snapshot = pgm_snapshot_take(pgm, "s", 0, NULL);
+    PgmRangeInfo info;
+
+    ck_assert_int_eq(pgm_mmio2_unmap(fb), MEM_OK);
+    ck_assert_int_eq(
+        pgm_rom_register(pgm, FB + PAGE, PAGE, NULL, 0, 0xee, 0, "t", "in the way", NULL), MEM_OK);
+    pgm_snapshot_restore(snapshot);
+    ck_assert_uint_eq(pgm_mmio2_address(fb), FB);
+    ck_assert_uint_eq(pgm_read_u8(pgm, FB + PAGE), 0);
+    for (unsigned i = 0; pgm_range_get(pgm, i, &info); i++) {
+        ck_assert_str_ne(info.description, "in the way");
+    }
+    ck_assert_uint_eq(pgm_verify(pgm, NULL), 0);
+}
+END_TEST
+
 /* What came after a snapshot stays when it is restored, and the next snapshot knows it. */
 START_TEST(snapshot_after_a_restore_knows_ranges_and_handlers_that_came_between)
 {
@@ -732,6 +750,7 @@ int main(void)
     tcase_add_test(tcase, rom_shadow_and_device_memory_come_back);
     tcase_add_test(tcase, layout_comes_back);
     tcase_add_test(tcase, snapshot_after_a_restore_knows_ranges_and_handlers_that_came_between);
+    tcase_add_test(tcase, rom_in_the_way_of_a_restore_loses_its_place);
     tcase_add_test(tcase, typed_tlb_and_cpu_see_restored_memory);
     tcase_add_test(tcase, code_of_restored_pages_is_told_and_only_that);
     tcase_add_test(tcase, locked_page_keeps_its_place_and_gets_the_bytes);
