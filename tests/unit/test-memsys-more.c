@@ -226,7 +226,8 @@ START_TEST(an_alias_of_device_memory_that_is_gone_is_not_restored)
     check_sound();
     ck_assert_int_eq(page_at(REGS).type, PGM_PAGE_MMIO);
     ck_assert_int_eq(page_at(REGS + PAGE).type, PGM_PAGE_MMIO2_ALIAS);
-    /* Again, with everything in its place already. */
+    /* Again, with the aliases in their places already. */
+    ck_assert_int_eq(pgm_mmio2_unmap(fb), MEM_OK);
     pgm_snapshot_restore(snapshot);
     ck_assert_int_eq(page_at(REGS + PAGE).type, PGM_PAGE_MMIO2_ALIAS);
     check_sound();
@@ -270,6 +271,21 @@ START_TEST(a_preallocated_machine_keeps_its_pages_over_a_restore)
 }
 END_TEST
 
+START_TEST(pages_that_a_preallocation_gave_stay_and_are_cleared)
+{
+    PgmSnapshot *snapshot = take(0);
+
+    ck_assert_int_eq(pgm_preallocate(pgm, NULL), MEM_OK);
+    store(P, 1);
+    PageId id = page_at(P).id;
+
+    pgm_snapshot_restore(snapshot);
+    ck_assert_uint_eq(pgm_read_u32(pgm, P), 0);
+    ck_assert_uint_eq(page_at(P).id, id);
+    pgm_snapshot_drop(snapshot);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memsys-more");
@@ -292,6 +308,7 @@ int main(void)
     tcase_add_test(tcase, an_alias_of_device_memory_that_is_gone_is_not_restored);
     tcase_add_test(tcase, code_of_a_page_that_another_branch_wrote_is_told);
     tcase_add_test(tcase, a_preallocated_machine_keeps_its_pages_over_a_restore);
+    tcase_add_test(tcase, pages_that_a_preallocation_gave_stay_and_are_cleared);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -201,6 +201,30 @@ START_TEST(a_balloon_onto_a_page_that_somebody_holds_leaves_zeros)
 }
 END_TEST
 
+static PgmHandlerResult pass_on(Pgm *from, const PgmHandlerAccess *access, void *user)
+{
+    (void)from;
+    (void)access;
+    (void)user;
+    return PGM_HANDLER_DO_DEFAULT;
+}
+
+START_TEST(a_handler_that_is_off_for_a_page_is_off_again)
+{
+    PgmHandler *handler =
+        pgm_handler_new(pgm, PGM_HANDLER_KIND_ALL, P, 2 * PAGE, pass_on, NULL, "h", NULL);
+
+    ck_assert_int_eq(pgm_handler_page_off(handler, P + PAGE), MEM_OK);
+    save_bytes();
+    pgm_handler_reset(handler);
+    ck_assert_int_eq(page_at(P + PAGE).handler, PGM_HANDLER_ALL);
+    ck_assert(try_bytes(mm->data, mm->len, unit->data, unit->len, NULL));
+    ck_assert_int_eq(page_at(P).handler, PGM_HANDLER_ALL);
+    ck_assert_int_eq(page_at(P + PAGE).handler, PGM_HANDLER_DISABLED);
+    pgm_handler_free(handler);
+}
+END_TEST
+
 /* ---- the file itself */
 
 START_TEST(a_file_has_so_many_units_and_no_more)
@@ -243,6 +267,62 @@ START_TEST(a_block_that_is_none_any_more_is_seen)
 }
 END_TEST
 
+START_TEST(a_block_behind_a_short_one_is_refused)
+{
+    g_autoptr(GError) error = NULL;
+    StateBuilder builder;
+    const uint8_t bytes[] = { 1, 2, 3 };
+    const size_t at = MEM_STATE_HEADER_LEN + MEM_STATE_BEGIN_LEN;
+    const size_t len = MEM_STATE_BLOCK_LEN + sizeof bytes;
+
+    state_builder_init(&builder);
+    state_builder_add(&builder, "u", 0, 1, bytes, sizeof bytes);
+    g_autofree uint8_t *rest = g_memdup2(builder.file->data + at, builder.file->len - at);
+    size_t rest_len = builder.file->len - at;
+
+    (void)state_append(builder.file, len);
+    memcpy(builder.file->data + at + len, rest, rest_len);
+    g_autoptr(GByteArray) file = state_builder_finish(&builder);
+
+    ck_assert_ptr_null(mem_state_reader_new_from_bytes(file->data, file->len, &error));
+    ck_assert_msg(strstr(error->message, "a block follows one of less than") != NULL, "%s",
+                  error->message);
+}
+END_TEST
+
+static void note_progress(uint64_t n_raw, void *user)
+{
+    uint64_t *calls = user;
+
+    calls[0]++;
+    calls[1] = n_raw;
+}
+
+START_TEST(a_reader_tells_how_far_it_is)
+{
+    const size_t len = 2 * MEM_STATE_BLOCK_RAW + 5;
+    g_autofree uint8_t *bytes = g_malloc0(len);
+    uint64_t calls[2] = { 0 };
+    StateBuilder builder;
+
+    state_builder_init(&builder);
+    state_builder_add(&builder, "u", 0, 1, bytes, len);
+    g_autoptr(GByteArray) file = state_builder_finish(&builder);
+    g_autoptr(MemStateReader) reader = mem_state_reader_new_from_bytes(file->data, file->len, NULL);
+
+    ck_assert_ptr_nonnull(reader);
+    mem_state_reader_set_progress(reader, note_progress, calls);
+    ck_assert_uint_eq(mem_state_open_unit(reader, "u", 0, 1, NULL), 1);
+    ck_assert(mem_state_get(reader, bytes, len, NULL));
+    ck_assert_uint_eq(calls[0], 3);
+    ck_assert_uint_eq(calls[1], len);
+    mem_state_reader_set_progress(reader, NULL, NULL);
+    ck_assert_uint_eq(mem_state_open_unit(reader, "u", 0, 1, NULL), 1);
+    ck_assert(mem_state_get(reader, bytes, len, NULL));
+    ck_assert_uint_eq(calls[0], 3);
+}
+END_TEST
+
 /* Turns have 31 bits; afterwards old places must not pass for new ones. */
 START_TEST(turns_begin_again_with_an_empty_table)
 {
@@ -279,8 +359,11 @@ int main(void)
     tcase_add_test(tcase, a_name_that_no_reader_would_take_is_not_saved);
     tcase_add_test(tcase, a_name_of_just_that_length_comes_back);
     tcase_add_test(tcase, a_balloon_onto_a_page_that_somebody_holds_leaves_zeros);
+    tcase_add_test(tcase, a_handler_that_is_off_for_a_page_is_off_again);
     tcase_add_test(tcase, a_file_has_so_many_units_and_no_more);
     tcase_add_test(tcase, a_block_that_is_none_any_more_is_seen);
+    tcase_add_test(tcase, a_block_behind_a_short_one_is_refused);
+    tcase_add_test(tcase, a_reader_tells_how_far_it_is);
     tcase_add_test(tcase, turns_begin_again_with_an_empty_table);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
