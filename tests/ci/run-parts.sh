@@ -24,9 +24,10 @@ count_cpu() {
 
 run_part() {
     local part=$1 start=$SECONDS log command limit=1800 cpu
-    if [ "$part" = 'fuzz long' ]; then
-        limit=18000 # an hour for each two targets
-    fi
+    case $part in
+    'fuzz long') limit=18000 ;; # an hour for each two targets
+    mutation) limit=5400 ;;
+    esac
     log=$OUT/logs/${part// /-}.log
     read -r -a command <<<"$part"
     : >"$OUT/results"
