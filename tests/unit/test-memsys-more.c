@@ -254,6 +254,27 @@ START_TEST(code_of_a_page_that_another_branch_wrote_is_told)
 }
 END_TEST
 
+START_TEST(code_of_a_page_that_goes_with_its_branch_is_forgotten)
+{
+    PgmSnapshot *a = take(0); /* P is not there yet */
+
+    store(P, 2);
+    PgmSnapshot *b = take(0);
+    PageId id = page_at(P).id;
+
+    (void)fill(P, MEM_ACCESS_EXEC);
+    ck_assert(pgm_id_executed(pgm, id));
+    told_reset();
+    pgm_snapshot_restore(a);
+    ck_assert_int_eq(page_at(P).state, PGM_PAGE_ZERO);
+    ck_assert_uint_eq(told.n_code, 1);
+    ck_assert_uint_eq(told.code_id, id);
+    ck_assert(!pgm_id_executed(pgm, id));
+    pgm_snapshot_drop(b);
+    pgm_snapshot_drop(a);
+}
+END_TEST
+
 START_TEST(a_preallocated_machine_keeps_its_pages_over_a_restore)
 {
     ck_assert_int_eq(pgm_preallocate(pgm, NULL), MEM_OK);
@@ -307,6 +328,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, snapshot_setup, snapshot_teardown);
     tcase_add_test(tcase, an_alias_of_device_memory_that_is_gone_is_not_restored);
     tcase_add_test(tcase, code_of_a_page_that_another_branch_wrote_is_told);
+    tcase_add_test(tcase, code_of_a_page_that_goes_with_its_branch_is_forgotten);
     tcase_add_test(tcase, a_preallocated_machine_keeps_its_pages_over_a_restore);
     tcase_add_test(tcase, pages_that_a_preallocation_gave_stay_and_are_cleared);
     suite_add_tcase(suite, tcase);
