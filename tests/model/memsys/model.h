@@ -86,7 +86,8 @@ static inline bool one_in(unsigned n)
 }
 MemOrigin any_origin(void);
 uint64_t pick_address(Naive *m);
-uint64_t pick_page(void);                            /* a page of the windows, mostly */
+uint64_t pick_state(Naive *m); /* a page of RAM with any kind of backing, all alike likely */
+uint64_t pick_page(void);      /* a page of the windows, mostly */
 NaiveRange *pick_range(Naive *m, PgmRangeKind kind); /* NULL: there is none */
 
 /* Writes one byte, an operation within an operation. */
@@ -153,7 +154,8 @@ GArray *run_generate(uint64_t seed, uint64_t part);
 /* Plays them, and at most @n_max that count; checks after every @check_every. @tell: print what is
  * done. Does not return on failure. Returns: how many counted. */
 uint64_t run_play(const Step *steps, size_t n, uint64_t n_max, unsigned check_every, bool tell);
-bool run_print_counts(FILE *out, uint64_t n);
+/* Whether enough succeeded and at most @n_missed kinds and rows were never seen. */
+bool run_print_counts(FILE *out, uint64_t n, unsigned n_missed);
 const char *run_op_name(unsigned op);
 int run_op_number(const char *name); /* -1: there is none */
 

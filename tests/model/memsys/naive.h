@@ -305,7 +305,7 @@ PgmPageState real_state(const NaiveRange *range, unsigned which, unsigned page);
 const uint8_t *real_page(const NaiveRange *range, unsigned which, unsigned page);
 PageId real_id(const NaiveRange *range, unsigned which, unsigned page);
 const char *real_name(const NaiveRange *range); /* the very string */
-bool real_shows(Naive *m, PageId id); /* some page of the machine */
+bool real_shows(Naive *m, PageId id);           /* some page of the machine */
 void real_adopt(Naive *m);                      /* takes over what stands behind each page */
 void real_check(Naive *m); /* bytes, states and locks of each page, covered or not */
 

@@ -230,7 +230,7 @@ static int op_scan(Naive *m)
     uint64_t n = 1 + below(one_in(2) ? 2000 : 100);
 
     script(m, "scan %" PRIu64 " pages of all machines", n);
-    focus(m, ON_SCAN, pick_address(m));
+    focus(m, ON_SCAN, one_in(2) ? pick_state(m) : pick_address(m));
     for (unsigned i = 0; i < N_MACHINES; i++) {
         model_machines[i].armed |= model_machines[i].sharing;
     }
@@ -311,7 +311,7 @@ static int op_compact(Naive *m)
     uint64_t n = 1 + below(300);
 
     script(m, "compact, %" PRIu64 " pages at most", n);
-    focus(m, ON_COMPACT, pick_address(m));
+    focus(m, ON_COMPACT, one_in(2) ? pick_state(m) : pick_address(m));
     if (gmm_compact(model_gmm, n) > n) {
         model_fail("more pages were moved than asked for");
     }
@@ -344,7 +344,7 @@ static int op_preallocate(Naive *m)
         return OP_SKIPPED;
     }
     script(m, "preallocate");
-    focus(m, ON_PREALLOCATE, pick_address(m));
+    focus(m, ON_PREALLOCATE, pick_state(m));
     m->keeps_pages = true;
     real_begins(m);
     MemStatus real = pgm_preallocate(m->pgm, &error);
@@ -372,10 +372,10 @@ const Op sharing_ops[] = {
     { "deflate", op_deflate, 15, OP_TRACKING },
     { "fill spare", op_fill_spare, 3, OP_TRACKING },
     { "pattern", op_pattern, 25, 0 },
-    { "share scan", op_scan, 15, 0 },
+    { "share scan", op_scan, 20, 0 },
     { "set sharing", op_set_sharing, 2, OP_TRACKING },
     { "load image", op_image, 15, OP_TRACKING },
     { "compact", op_compact, 8, 0 },
-    { "preallocate", op_preallocate, 1, 0 },
+    { "preallocate", op_preallocate, 2, 0 },
 };
 const unsigned n_sharing_ops = G_N_ELEMENTS(sharing_ops);

@@ -189,7 +189,7 @@ static int op_load(Naive *m)
         real_check(m);
         return MEM_ERR_BAD_FILE;
     }
-    focus(m, ON_LOAD, pick_address(m));
+    focus(m, ON_LOAD, pick_state(m));
     return load_guarded(m, reader, m->state.copy);
 }
 
@@ -253,9 +253,9 @@ static int op_damaged(Naive *m)
 }
 
 const Op state_ops[] = {
-    { "save", op_save, 3, OP_TRACKING },
-    { "load", op_load, 4, OP_TRACKING },
-    { "load twin", op_load_twin, 2, OP_TRACKING },
+    { "save", op_save, 4, OP_TRACKING },
+    { "load", op_load, 10, OP_TRACKING },
+    { "load twin", op_load_twin, 3, OP_TRACKING },
     { "damaged state", op_damaged, 2, OP_TRACKING },
     { "live begin", op_live_begin, 3, OP_TRACKING },
     { "live step", op_live_step, 8, OP_TRACKING },

@@ -57,7 +57,7 @@ static int op_take(Naive *m)
     s->checked = one_in(3);
     script(m, "take snapshot %u", (unsigned)(s - m->snapshots));
     m->armed = true;
-    focus(m, ON_SNAPSHOT, pick_address(m));
+    focus(m, ON_SNAPSHOT, one_in(2) ? pick_state(m) : pick_address(m));
     real_begins(m);
     s->snapshot = pgm_snapshot_take(m->pgm, "s", s->checked ? PGM_SNAPSHOT_CHECKED : 0, &error);
     real_ended(m);
@@ -109,7 +109,7 @@ static int op_restore(Naive *m)
         return OP_SKIPPED;
     }
     script(m, "restore snapshot %u", (unsigned)(s - m->snapshots));
-    focus(m, ON_RESTORE, one_in(4) ? pick_page() : pick_address(m));
+    focus(m, ON_RESTORE, one_in(2) ? pick_state(m) : pick_address(m));
     real_begins(m);
     pgm_snapshot_restore(s->snapshot);
     real_ended(m);

@@ -76,3 +76,20 @@ uint64_t pick_address(Naive *m)
         return page + 8 * below(PAGE / 8);
     }
 }
+
+uint64_t pick_state(Naive *m)
+{
+    Backing wanted = (Backing)below(BALLOONED + 1);
+    unsigned first = below(N_SLOTS);
+
+    for (unsigned i = 0; i < N_SLOTS; i++) {
+        uint64_t gpa = slot_address((first + i) % N_SLOTS);
+        Place place = naive_at(m, gpa);
+
+        if (place.range != NULL && place.range->kind == PGM_RANGE_RAM &&
+            naive_backing(place) == wanted) {
+            return gpa;
+        }
+    }
+    return pick_address(m);
+}

@@ -335,7 +335,7 @@ uint64_t run_play(const Step *steps, size_t n, uint64_t n_max, unsigned check_ev
 
 /* ---- counts */
 
-bool run_print_counts(FILE *out, uint64_t n)
+bool run_print_counts(FILE *out, uint64_t n, unsigned n_missed)
 {
     uint64_t n_good = 0;
     unsigned n_missing = 0;
@@ -360,5 +360,5 @@ bool run_print_counts(FILE *out, uint64_t n)
             cpu_counts.told_code);
     fprintf(out, "%" PRIu64 " operations, %" PRIu64 " succeeded, %u things never seen\n", n, n_good,
             n_missing);
-    return n_missing == 0 && n_good * 10 >= n * 6;
+    return n_missing <= n_missed && n_good * 10 >= n * 6;
 }
