@@ -27,9 +27,11 @@ typedef struct ExactGuest {
     bool drive;        /* has a disk without being booted from it */
     bool resets;       /* goes on after a reset */
     bool helper;       /* needs the helper device */
-    bool no_steps;     /* sees single steps: only runs to random times are cut from it */
-    bool in_firmware;  /* 32-bit code is SeaBIOS's own */
-    const char *line;  /* fed to the serial line at limit_us; then it runs on */
+    /* Takes away the code it runs: a cut right behind the access that does it fetches the next
+     * instruction anew, so such a run is cut once only. */
+    bool no_steps;
+    bool in_firmware; /* 32-bit code is SeaBIOS's own */
+    const char *line; /* fed to the serial line at limit_us; then it runs on */
 } ExactGuest;
 
 extern const ExactGuest exact_guests[];

@@ -320,7 +320,7 @@ static EmuStop step_and_consider(Search *search)
         UcCore *core = &subject->machine->core;
         uint8_t code[2] = { 0 };
 
-        if (subject->machine->halted || subject->guest->no_steps ||
+        if (subject->machine->halted ||
             exact_subject_now(subject) + MARGIN_NS > search->whole->search_ns) {
             break;
         }
@@ -386,8 +386,13 @@ static EmuStop search_from(Search *search, uint64_t start)
 {
     ExactSubject *subject = &search->pilot.subject;
     uint64_t slice = MAX((search->whole->search_ns - start) / SAMPLES * 2, 4);
-    EmuStop stop = exact_subject_run(subject, start);
+    bool once = subject->guest->no_steps;
+    EmuStop stop = exact_subject_run(subject, once ? search->random_ns : start);
 
+    if (once) {
+        consider(search, EXACT_NO_PC, NULL);
+        return stop;
+    }
     while (goes_on(&stop) && exact_subject_now(subject) < search->whole->search_ns &&
            (search->wanted != 0 || search->random_ns != UINT64_MAX)) {
         consider(search, EXACT_NO_PC, NULL);
@@ -406,7 +411,7 @@ static void search_guest(const ExactGuest *guest, Whole *whole, unsigned pass)
     uint64_t start = 0, last = whole->search_ns;
     bool late = pass % 2 == 1 && whole->booted_ns != 0;
 
-    search.wanted &= pass < 2 ? ~0u : whole->kinds;
+    search.wanted &= guest->no_steps ? 0 : pass < 2 ? ~0u : whole->kinds;
     if (pass != 0) {
         uint64_t from = late ? whole->booted_ns : 0;
 
