@@ -385,6 +385,8 @@ MemStatus pgm_rom_reset(PgmRange *range); /* as pgm_page_reset() for all its pag
 /* Does the ROM hold other bytes than its image? */
 bool pgm_rom_is_patched(const PgmRange *range, uint64_t index);
 void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots); /* one a page */
+/* pgm_rom_protect() of pages of a shadowed ROM, which may have lost its place. */
+void pgm_rom_protect_pages(PgmRange *range, uint64_t index, uint64_t n, PgmRomProt prot);
 
 /* ---- access.c */
 

@@ -324,6 +324,22 @@ void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots)
     }
 }
 
+void pgm_rom_protect_pages(PgmRange *range, uint64_t index, uint64_t n, PgmRomProt prot)
+{
+    if (range->start != MEM_GPHYS_NIL) {
+        MemStatus status = pgm_rom_protect(range->pgm, range->start + (index << MEM_PAGE_SHIFT),
+                                           n << MEM_PAGE_SHIFT, prot);
+
+        g_assert(status == MEM_OK);
+        return;
+    }
+    for (uint64_t i = index; i < index + n; i++) {
+        if (pgm_rom_of(range)->prot[i] != prot) {
+            set_prot(range, i, prot);
+        }
+    }
+}
+
 bool pgm_rom_is_patched(const PgmRange *range, uint64_t index)
 {
     return memcmp(pgm_host(range->pgm, pgm_page_id(range->pages[index])),

@@ -127,14 +127,6 @@ MemStatus pgm_saved_apply_balloon(PgmRange *range, uint64_t index, uint64_t n)
 
 /* ---- reset */
 
-static void reset_protections(PgmRange *range)
-{
-    MemStatus status = pgm_rom_protect(range->pgm, range->start, range->n_pages << MEM_PAGE_SHIFT,
-                                       PGM_ROM_READ_ROM_WRITE_IGNORE);
-
-    g_assert(status == MEM_OK);
-}
-
 MemStatus pgm_saved_apply_reset(Pgm *pgm)
 {
     MemStatus status = MEM_OK;
@@ -146,7 +138,7 @@ MemStatus pgm_saved_apply_reset(Pgm *pgm)
         if (range->kind == PGM_RANGE_RAM || range->kind == PGM_RANGE_MMIO2) {
             status = pgm_saved_apply_zeros(range, 0, PGM_RECORD_FRONT, range->n_pages);
         } else if (range->kind == PGM_RANGE_ROM && pgm_rom_of(range)->shadow) {
-            reset_protections(range);
+            pgm_rom_protect_pages(range, 0, range->n_pages, PGM_ROM_READ_ROM_WRITE_IGNORE);
             status = pgm_saved_apply_zeros(range, 0, PGM_RECORD_SHADOW, range->n_pages);
         }
     }

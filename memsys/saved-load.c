@@ -258,10 +258,10 @@ static bool load_prot(Load *load, GError **error)
         return mem_state_bad(load->reader, error, "protection %u of %s \"%s\"", prot,
                              pgm_range_kind_name(range->kind), range->description);
     }
-    return !load->apply || done(load,
-                                pgm_rom_protect(load->pgm, range->start + (index << MEM_PAGE_SHIFT),
-                                                n << MEM_PAGE_SHIFT, (PgmRomProt)prot),
-                                error);
+    if (load->apply) {
+        pgm_rom_protect_pages(range, index, n, (PgmRomProt)prot);
+    }
+    return true;
 }
 
 static bool is_mapped_kind(const PgmRange *range)

@@ -198,16 +198,16 @@ PgmSnapshot *pgm_snapshot_take(Pgm *pgm, const char *name, PgmSnapshotFlags flag
     if (!tracking || (first && adjust_reservation(pgm, wanted_reservation(pgm), error) != MEM_OK)) {
         return NULL;
     }
-    PgmSnapshot *snapshot = new_node(pgm, name, flags, error);
+    /* First what may have GMM ask the embedder for pages: the sums are of what it leaves. */
+    bool saved = save_locked(pgm, &fresh, error);
+    PgmSnapshot *snapshot = saved ? new_node(pgm, name, flags, error) : NULL;
 
-    if (snapshot && save_locked(pgm, &fresh, error)) {
+    if (snapshot) {
         begin_edge(pgm, snapshot, &fresh.edge);
         return snapshot;
     }
-    if (snapshot) {
-        pgm_layout_unref(pgm, snapshot->layout);
-        pgm_sums_free(pgm, snapshot->sums);
-        pgm->os->free(snapshot);
+    if (saved) {
+        pgm_edge_filter(pgm, &fresh.edge, forget_fresh, NULL);
     }
     if (first) {
         pgm_stock_release(pgm);

@@ -237,6 +237,7 @@ START_TEST(rom_in_the_way_of_a_restore_loses_its_place)
         ck_assert_str_ne(info.description, "in the way");
     }
     ck_assert_uint_eq(pgm_verify(pgm, NULL), 0);
+    ck_assert_int_eq(pgm_reset(pgm), MEM_OK);
 }
 END_TEST
 
