@@ -87,7 +87,9 @@ static inline bool one_in(unsigned n)
 MemOrigin any_origin(void);
 uint64_t pick_address(Naive *m);
 uint64_t pick_state(Naive *m); /* a page of RAM with any kind of backing, all alike likely */
-uint64_t pick_page(void);      /* a page of the windows, mostly */
+/* Where the copy has something that the machine has not: a device, a ballooned page. */
+uint64_t pick_copied(Naive *m, const Copy *copy);
+uint64_t pick_page(void);                            /* a page of the windows, mostly */
 NaiveRange *pick_range(Naive *m, PgmRangeKind kind); /* NULL: there is none */
 
 /* Writes one byte, an operation within an operation. */

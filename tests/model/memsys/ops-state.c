@@ -189,7 +189,7 @@ static int op_load(Naive *m)
         real_check(m);
         return MEM_ERR_BAD_FILE;
     }
-    focus(m, ON_LOAD, pick_state(m));
+    focus(m, ON_LOAD, one_in(2) ? pick_copied(m, m->state.copy) : pick_state(m));
     return load_guarded(m, reader, m->state.copy);
 }
 

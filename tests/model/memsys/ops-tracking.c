@@ -109,7 +109,10 @@ static int op_restore(Naive *m)
         return OP_SKIPPED;
     }
     script(m, "restore snapshot %u", (unsigned)(s - m->snapshots));
-    focus(m, ON_RESTORE, one_in(2) ? pick_state(m) : pick_address(m));
+    focus(m, ON_RESTORE,
+          one_in(3)   ? pick_copied(m, s->copy)
+          : one_in(2) ? pick_state(m)
+                      : pick_address(m));
     real_begins(m);
     pgm_snapshot_restore(s->snapshot);
     real_ended(m);

@@ -93,3 +93,27 @@ uint64_t pick_state(Naive *m)
     }
     return pick_address(m);
 }
+
+uint64_t pick_copied(Naive *m, const Copy *copy)
+{
+    unsigned first = below(copy->n);
+
+    for (unsigned i = 0; i < copy->n; i++) {
+        const RangeCopy *c = &copy->ranges[(first + i) % copy->n];
+
+        if (!c->range->live || c->range->uid != c->uid || c->start == NOWHERE ||
+            c->start == SPARE_START) {
+            continue;
+        }
+        if (c->range->kind == PGM_RANGE_MMIO && c->range->start != c->start) {
+            return c->start;
+        }
+        for (unsigned page = 0; c->range->kind == PGM_RANGE_RAM && page < c->range->n_pages;
+             page++) {
+            if (c->there[FRONT][page] == BALLOONED && c->range->there[FRONT][page] == NOTHING) {
+                return c->start + (uint64_t)page * PAGE;
+            }
+        }
+    }
+    return pick_address(m);
+}
