@@ -320,8 +320,8 @@ static const struct {
 } hostile[] = {
     { "version 0", 8, false, 4, 0, "no version 0" },
     { "newer", 8, false, 4, 2, "newer version 2; this one reads up to 1" },
-    { "byte order", 12, false, 4, 0x04030201, "byte order" },
-    { "flags", 16, false, 4, 1, "unknown flags" },
+    { "byte order", 12, false, 4, 0x04030201, "proof is 0x04030201, not 0x" },
+    { "flags", 16, false, 4, 1, "unknown flags 0x00000001" },
     { "block size", 20, false, 4, 4096, "blocks of 4096" },
     { "no name", 32 + 4, false, 4, 0, "name" },
     { "long name", 32 + 4, false, 4, 32, "name" },
