@@ -60,7 +60,10 @@ static void make_ready(PgmRange *range, uint64_t index, PgmRecord which, void *u
                       : range->kind == PGM_RANGE_ROM && pgm_rom_is_patched(range, index);
 
     if (needs->status == MEM_OK && writes) {
-        needs->status = pgm_page_make_writable(range, index, which);
+        MemStatus status = pgm_page_make_writable(range, index, which);
+
+        /* The embedder, asked for pages, may have given this one: nothing is left to clear. */
+        needs->status = status == MEM_ERR_BALLOONED ? MEM_OK : status;
     }
 }
 
