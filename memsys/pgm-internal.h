@@ -76,6 +76,7 @@ struct Pgm {
 
     PgmSpanTable spans;
     PgmList *ranges; /* every PgmRange, mapped or not */
+    uint64_t n_ranges_made;
 
     PgmHandyStock handy;
     PgmFreeBatch freeing;

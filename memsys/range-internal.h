@@ -35,6 +35,7 @@
  */
 typedef struct PgmRange {
     Pgm *pgm;
+    uint64_t number; /* in order of creation */
     PgmRangeKind kind;
     GPhys start;
     uint64_t n_pages;     /* records */

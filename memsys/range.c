@@ -89,6 +89,7 @@ MemStatus pgm_range_init(PgmRange *range, Pgm *pgm, PgmRangeKind kind, uint64_t 
         return status;
     }
     *range = (PgmRange) { .pgm = pgm,
+                          .number = pgm->n_ranges_made++,
                           .kind = kind,
                           .start = MEM_GPHYS_NIL,
                           .n_pages = len >> MEM_PAGE_SHIFT,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Checksums of all pages, for pgm_snapshot_check(): a list of the records that had bytes or were
- * ballooned, in the order in which they are met; every other page was zero. Bytes are what counts
- * for a page that is locked: it cannot be ballooned.
+ * ballooned, in the order in which they are met; every other page of a range there was, was zero.
+ * Bytes are what counts for a page that is locked: it cannot be ballooned.
  */
 #include "memsys/info-internal.h"
 #include "memsys/tracking-internal.h"
@@ -19,6 +19,7 @@ typedef struct Sum {
 } Sum;
 
 struct PgmSums {
+    uint64_t n_ranges; /* made until then: later ones are not compared */
     uint64_t n;
     Sum sums[];
 };
@@ -65,6 +66,7 @@ PgmSums *pgm_sums_new(Pgm *pgm)
     PgmSums *sums = pgm->os->try_alloc0(sizeof *sums + n * sizeof(Sum));
 
     if (sums) {
+        sums->n_ranges = pgm->n_ranges_made;
         pgm_tracking_each_record(pgm, add_record, sums);
     }
     return sums;
@@ -90,6 +92,7 @@ void pgm_sums_forget_range(PgmSums *sums, const PgmRange *range)
 
 typedef struct Compare {
     const Pgm *pgm;
+    const PgmSums *sums;
     GString *report;
     uint64_t n_differ;
     uint64_t zero_hash;
@@ -126,6 +129,8 @@ static void compare_unlisted(PgmRange *range, uint64_t index, PgmRecord which, v
 
     if ((page & PGM_PAGE_MARK_BIT) != 0) {
         pgm_page_set_merge_mark(range, index, which, false);
+    } else if (range->number >= compare->sums->n_ranges) {
+        return;
     } else if (pgm_page_state(page) == PGM_PAGE_BALLOONED ||
                (!is_fresh(page) &&
                 hash_of(compare->pgm, pgm_page_id(page)) != compare->zero_hash)) {
@@ -135,7 +140,9 @@ static void compare_unlisted(PgmRange *range, uint64_t index, PgmRecord which, v
 
 uint64_t pgm_sums_compare(Pgm *pgm, const PgmSums *sums, GString *report)
 {
-    Compare compare = { .pgm = pgm, .report = report, .zero_hash = hash_of(pgm, MEM_ZERO_PAGE_ID) };
+    Compare compare = {
+        .pgm = pgm, .sums = sums, .report = report, .zero_hash = hash_of(pgm, MEM_ZERO_PAGE_ID)
+    };
 
     pgm_lock(pgm);
     for (uint64_t i = 0; i < sums->n; i++) {

@@ -71,6 +71,7 @@ void pgm_snapshot_drop(PgmSnapshot *snapshot);
  * @report: (nullable): each difference is appended as one line, 10,000 of them at most
  *
  * Compares all memory, as it is now, with what it was when @snapshot was taken: O(allocated pages).
+ * Ranges created since are not compared.
  *
  * Returns: the number of pages that differ (0 right after a restore to it); UINT64_MAX if it was
  * not taken with PGM_SNAPSHOT_CHECKED

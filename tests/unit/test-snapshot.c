@@ -740,6 +740,25 @@ START_TEST(unchecked_snapshot_cannot_be_checked)
 }
 END_TEST
 
+START_TEST(check_leaves_out_ranges_that_came_later)
+{
+    const uint8_t image[PAGE] = { 1, 2, 3 };
+
+    store(P, 1);
+    PgmSnapshot *snapshot = pgm_snapshot_take(pgm, "checked", PGM_SNAPSHOT_CHECKED, NULL);
+
+    ck_assert_ptr_nonnull(snapshot);
+    ck_assert_int_eq(pgm_rom_register(pgm, UINT64_C(0x7f0000000), PAGE, image, sizeof image, 0,
+                                      PGM_ROM_FLAG_SHADOWED, "late", "late", NULL),
+                     MEM_OK);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+    store(P, 2);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 1);
+    pgm_snapshot_restore(snapshot);
+    ck_assert_uint_eq(pgm_snapshot_check(snapshot, NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("snapshot");
@@ -771,6 +790,7 @@ int main(void)
     tcase_add_test(tcase, reset_gives_pages_up_without_a_page_to_be_had);
     tcase_add_test(tcase, checker_sees_a_page_that_can_be_written_unseen);
     tcase_add_test(tcase, unchecked_snapshot_cannot_be_checked);
+    tcase_add_test(tcase, check_leaves_out_ranges_that_came_later);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
