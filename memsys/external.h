@@ -8,6 +8,10 @@
  * everything else they post a request, which the machine's thread serves in pgm_service(), between
  * two blocks of guest code, and wait for it. A machine that is not running is served in place.
  *
+ * A machine outside pgm_run_begin() and pgm_run_end() counts as not running, also while it is being
+ * set up: any thread may then become the machine's. So where others may scan, compact or visit
+ * before all RAM is registered, call pgm_run_begin() right after pgm_new().
+ *
  * Guest bytes that the CPU and another thread touch at once race as on real hardware.
  *
  * Locks: the PGM lock may be taken under no other lock of ours, GMM's lock under it; no lock is

@@ -2,9 +2,11 @@
 /*
  * The inside of the page allocator: chunks, their lists, page records, accounts.
  *
- *   arena    | 0: zero page, rest unused | chunk 1 | chunk 2 | ... | chunk n_committed - 1 |
- * untouched records  one 8-byte word a page, 512 of them (one host page) a chunk; reserved like the
- * arena chunks   one GmmChunk a chunk, zeros until the chunk is first used
+ *   arena    | 0: zero page, rest unused | chunk 1 | ... | chunk n_committed - 1 | untouched
+ *
+ *   records  one 8-byte word a page, 512 of them (one host page) a chunk; reserved like the arena
+ *
+ *   chunks   one GmmChunk a chunk, zeros until the chunk is first used
  *
  * All three are address ranges reserved once, so a new Gmm costs no memory in proportion to its
  * arena and nothing here allocates from the heap while a guest runs. Chunks are committed
@@ -17,9 +19,9 @@
  *   CLAIMED   a PRIVATE page met once by the gmm_vm_free_pages() call that is running
  *
  * Invariants (gmm_verify() checks them):
- * 1. A chunk is NONE (no memory; in gmm->released once committed), SPARE (wholly free), OWNED (in a
- * list of its machine's set), ORPHAN (machine gone, shared or foreign pages left), part of a RUN or
- * PLACED (in its machine's list of these).
+ * 1. A chunk is NONE (no memory; in gmm->released once committed), SPARE (wholly free), OWNED (in
+ *    a list of its machine's set), ORPHAN (machine gone, shared or foreign pages left), part of a
+ *    RUN or PLACED (in its machine's list of these).
  * 2. An OWNED or ORPHAN chunk is in list gmm_list_of(n_free) of its set and is not wholly free.
  * 3. n_free + n_private + n_shared = 512; the free pages of a chunk are its LIFO list plus the
  *    pages from n_fresh up, whose records are zero.

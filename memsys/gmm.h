@@ -364,9 +364,11 @@ typedef uint64_t (*GmmBalloonFunc)(GmmVm *vm, uint64_t n_wanted, void *user);
 
 /* When the global limit or the host refuses pages, machines are asked, lowest priority first (the
  * one that needs them too, as the last of its priority), until enough were given; then the
- * allocation is tried once more. NULL: never asked; a call that runs already may go on until
- * gmm_vm_free(), which waits for it. gmm_vm_alloc_placed() asks at the global limit only: without a
- * whole chunk its caller takes a page from anywhere. */
+ * allocation is tried once more. NULL: never asked.
+ * Changing or clearing the function does not wait for a call that runs already, on whichever
+ * thread: it may go on until gmm_vm_free(), which waits for it. Who frees @user earlier counts the
+ * calls that are inside the function, and waits for none to be. gmm_vm_alloc_placed() asks at the
+ * global limit only: without a whole chunk its caller takes a page from anywhere. */
 void gmm_vm_set_balloon_func(GmmVm *vm, GmmBalloonFunc func, void *user);
 
 /**

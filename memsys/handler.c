@@ -6,7 +6,7 @@
  * Invariants (pgm_handlers_verify() checks them):
  * 1. A range's handlers are sorted by offset and disjoint in bytes; ALL handlers cover whole pages.
  * 2. The handler state of a page is the strongest of the handlers that touch it, where one that is
- * switched off on that page counts as DISABLED.
+ *    switched off on that page counts as DISABLED.
  */
 #include "memsys/pgm-internal.h"
 

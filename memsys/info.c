@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Info items: the table of their names, and how a request finds its item. What they say is in
- * describe.c (the map), info-map.c (ranges and pages) and info-pools.c (TLB, page allocator).
+ * describe.c (the map), info-map.c (ranges and pages), info-tracking.c (snapshots, dirty clients,
+ * heap) and info-pools.c (TLB, page allocator).
  */
 #include "memsys/info-internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * struct Pgm, and what the files of the guest side offer each other. Only the machine's thread
- * comes here.
+ * struct Pgm, and what the files of the guest side offer each other, file by file. Only the
+ * machine's thread comes here, but for the reads of other threads in external.c, which hold the PGM
+ * lock.
  *
  * Data path: access.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace), view.c
  * what may be done with the page there (PgmView), page-state.c to change it. No other file writes a
@@ -474,5 +475,4 @@ uint64_t pgm_watch_free_run(const Pgm *pgm, GPhys gpa, uint64_t len, MemAccess a
 /* ---- verify.c, describe.c */
 unsigned pgm_spans_verify(const Pgm *pgm, GString *report);
 unsigned pgm_locks_verify(PgmRange *range, GString *report); /* verify-locks.c */
-char *pgm_range_text(PgmRange *range, GPhys start, uint64_t len);
 const char *pgm_range_kind_name(PgmRangeKind kind);

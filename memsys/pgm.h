@@ -7,9 +7,23 @@
  * succeed whole or change nothing; calls made while a guest runs return a MemStatus and never
  * allocate from the C heap.
  *
- * The parts, in the order an access meets them: memsys/access.h (typed and bulk access),
- * memsys/cpu_port.h (a CPU's fills), memsys/rom.h, memsys/mmio.h, memsys/mmio2.h,
- * memsys/handler.h, memsys/watch.h.
+ * The files of memsys/, in the order an access meets them:
+ *   access.h, tlb-access.h  typed accesses; a hit of the page-map TLB ends here
+ *   access.c, tlb.c         what missed: the slow path, and filling the table
+ *   bulk.c, peek.c          runs of bytes; the debugger's look, which calls nobody
+ *   cpu-port.c              a CPU's own TLB asks for pages, and hears when answers end
+ *   range.c, view.c         where an address lies; what may be done with the page there
+ *   page-state.c            changes the page's record (page-internal.h), as nothing else does
+ *   handy.c, large-run.c    where a first write gets its page
+ *   rom.c, mmio.c, mmio2.c, handler.c, watch.c   what is not plain RAM
+ * Around the path:
+ *   pgm.c, mm*.c, reset.c, preallocate.c, load-image.c   a machine's life and its RAM
+ *   tracking.c              before bytes change: dirty.c (clients), snapshot*.c, saved-stock.c
+ *   map.c, balloon.c, share-scan.c, compact.c   pages locked, given back, merged, moved
+ *   external.c              other threads, and work for the machine's own
+ *   gmm*.c, os.c            the process's pages beneath (gmm.h); the host beneath those (os.h)
+ *   state-*.c, saved-*.c    files: the container (state_file.h); memory in it (saved_state.h)
+ *   info*.c, stats.c, describe.c, verify*.c     what people and checkers see
  *
  * Source: VirtualBox's PGM as restated in the project's notes; 8-byte records in untouched memory
  * and overlays that keep the RAM beneath are ours.

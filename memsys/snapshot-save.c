@@ -3,8 +3,9 @@
  * The first change of a page after a snapshot: an entry on the live edge keeps what the page was.
  *
  *   ZERO, BALLOONED  a note
- *   private          a copy of the bytes; or the host page itself where the page is about to lose
- * it SHARED           a reference of the entry's own
+ *   private          a copy of the bytes; or the host page itself, where the page is about to
+ *                    lose it
+ *   SHARED           a reference of the entry's own
  */
 #include "memsys/tracking-internal.h"
 

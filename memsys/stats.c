@@ -7,8 +7,8 @@
  *   - hits of the page-map TLB and of its CPUs' copies: a hit is a handful of inlined instructions,
  *     and counting would be a quarter of them; typed accesses ("Simple") likewise;
  *   - ChunkR3Map: there is one arena and nothing to map;
- *   - large pages are runs of pages with places of their own here: there is nothing to set up,
- * check or evict; lookups of handlers: only pages that have one come there, see Handler/Calls;
+ *   - large pages: here runs of pages with places of their own; nothing to set up, check or evict;
+ *   - lookups of handlers: only pages that have one come there, see Handler/Calls;
  *   - pool, SyncPT, SyncCR3, Track: shadow paging, which there is none of; the guest's paging
  *     (modes, page faults, accessed and dirty bits) is the machine's, not memory's.
  *

@@ -6,13 +6,13 @@
  *   tag = guest page | permissions; addend = host address - guest address (modulo 2^64)
  *
  * Invariants (pgm_verify() checks them):
- * 1. A tag is 0 (empty) or a guest page with R, W or both in the low bits. A lookup always asks for
- * a permission, so tag 0 matches nothing.
+ * 1. A tag is 0 (empty) or a guest page with R, W or both in the low bits. A lookup always asks
+ *    for a permission, so tag 0 matches nothing.
  * 2. A page sits only in slot (page >> 12) & mask; there are at least two slots, so neighbouring
- * pages never share one (the page-crossing test below relies on it).
+ *    pages never share one (the page-crossing test below relies on it).
  * 3. W is there only while a plain store to the page is right: allocated, not monitored, not
- * shared, no armed handler, no watch, never executed, and ROM only where reads and writes both
- * reach its RAM.
+ *    shared, no armed handler, no watch, never executed, and ROM only where reads and writes both
+ *    reach its RAM.
  *
  * Source: the software MMU of F. Bellard, "QEMU, a Fast and Portable Dynamic Translator", USENIX
  * ATC 2005; testing page, crossing and permission in one compare is ours.

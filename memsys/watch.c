@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Watches: observers of physical bytes, or of bytes as one CPU's programs name them. Each kind's
- * table (the machine's, and one a CPU) is sorted by start and carries the running
- * maximum of ends, so the watches that touch an access are found by binary search and a short walk
- * back.
+ * table (the machine's, and one a CPU) is sorted by start and carries the running maximum of ends,
+ * so the watches that touch an access are found by binary search and a short walk back.
  *
  * A watch function may make and free watches. The table in use is never changed under a walk: it is
  * counted, and a change while somebody walks makes a new one. A watch that was freed in between is
