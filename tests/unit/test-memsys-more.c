@@ -249,6 +249,8 @@ START_TEST(code_of_a_page_that_another_branch_wrote_is_told)
     pgm_snapshot_restore(b);
     ck_assert_uint_eq(pgm_read_u32(pgm, P), 2);
     ck_assert_uint_ge(told.n_code, 1);
+    ck_assert_uint_eq(told.code_offset, 0);
+    ck_assert_uint_eq(told.code_len, PAGE);
     pgm_snapshot_drop(b);
     pgm_snapshot_drop(a);
 }
