@@ -167,3 +167,10 @@ typedef struct PgmSavedMap {
 
 /* @maps: all MMIO and MMIO2 ranges; every address was checked. */
 void pgm_saved_apply_maps(const PgmSavedMap *maps, uint32_t n);
+
+/* ---- saved-maps.c */
+
+/* Nothing lies over another, over RAM only wholly inside one range of it. MEM_OK; MEM_ERR_CONFLICT
+ * with @error set; MEM_ERR_HOST_MEMORY without. */
+MemStatus pgm_saved_check_maps(const Pgm *pgm, MemStateReader *reader, const PgmSavedMap *maps,
+                               uint32_t n_maps, GError **error);

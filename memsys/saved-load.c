@@ -11,7 +11,6 @@
 #include "memsys/planted.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -304,101 +303,17 @@ static bool load_map(Load *load, GError **error)
     return true;
 }
 
-/* ---- do the mappings fit together? */
-
-typedef struct Piece {
-    GPhys first;
-    GPhys last;
-    const PgmRange *range;
-} Piece;
-
-static int compare_pieces(const void *a, const void *b)
-{
-    const Piece *left = a, *right = b;
-
-    return left->first < right->first ? -1 : left->first > right->first;
-}
-
-static Piece piece_of(const PgmRange *range, GPhys start, uint64_t n_pages)
-{
-    return (Piece) { start, start + ((n_pages << MEM_PAGE_SHIFT) - 1), range };
-}
-
-/* RAM in one list, all that may lie over it in the other; both sorted. */
-static void list_pieces(const Load *load, Piece *ram, uint32_t *ret_n_ram, Piece *over,
-                        uint32_t *ret_n_over)
-{
-    *ret_n_ram = *ret_n_over = 0;
-    for (uint32_t i = 0; i < load->n_ranges; i++) {
-        const PgmRange *range = load->ranges[i];
-
-        if (range->kind == PGM_RANGE_RAM) {
-            ram[(*ret_n_ram)++] = piece_of(range, range->start, range->n_pages);
-        } else if (range->kind == PGM_RANGE_ROM) {
-            over[(*ret_n_over)++] = piece_of(range, range->start, range->n_pages);
-        }
-    }
-    for (uint32_t i = 0; i < load->n_maps; i++) {
-        const PgmSavedMap *map = &load->maps[i];
-
-        if (map->start != MEM_GPHYS_NIL) {
-            over[(*ret_n_over)++] = piece_of(map->range, map->start, map->shown_pages);
-        }
-    }
-    qsort(ram, *ret_n_ram, sizeof *ram, compare_pieces);
-    qsort(over, *ret_n_over, sizeof *over, compare_pieces);
-}
-
-static bool refuse_overlap(Load *load, const Piece *a, const Piece *b, GError **error)
-{
-    return mem_state_bad(
-        load->reader, error,
-        "%s \"%s\" 0x%" PRIx64 "-0x%" PRIx64 " overlaps %s \"%s\" 0x%" PRIx64 "-0x%" PRIx64,
-        pgm_range_kind_name(a->range->kind), a->range->description, a->first, a->last,
-        pgm_range_kind_name(b->range->kind), b->range->description, b->first, b->last);
-}
-
-/* Nothing lies over another; over RAM only wholly inside one piece of it. */
-static bool check_pieces(Load *load, const Piece *ram, uint32_t n_ram, const Piece *over,
-                         uint32_t n_over, GError **error)
-{
-    uint32_t r = 0;
-
-    for (uint32_t i = 0; i < n_over; i++) {
-        if (i > 0 && over[i].first <= over[i - 1].last) {
-            return refuse_overlap(load, &over[i], &over[i - 1], error);
-        }
-        while (r < n_ram && ram[r].last < over[i].first) {
-            r++;
-        }
-        if (r < n_ram && ram[r].first <= over[i].last &&
-            (ram[r].first > over[i].first || ram[r].last < over[i].last)) {
-            return refuse_overlap(load, &over[i], &ram[r], error);
-        }
-    }
-    return true;
-}
-
 static bool check_maps(Load *load, GError **error)
 {
-    const MemOs *os = load->pgm->os;
-
     if (load->n_maps != load->n_to_map) {
         return mem_state_bad(load->reader, error,
                              "%" PRIu32 " addresses of MMIO and MMIO2, expected %" PRIu32,
                              load->n_maps, load->n_to_map);
     }
-    Piece *pieces = os->try_alloc0((2 * (size_t)load->n_ranges + 1) * sizeof(Piece));
-    uint32_t n_ram, n_over;
+    MemStatus status =
+        pgm_saved_check_maps(load->pgm, load->reader, load->maps, load->n_maps, error);
 
-    if (!pieces) {
-        return failed(load, MEM_ERR_HOST_MEMORY, error);
-    }
-    list_pieces(load, pieces, &n_ram, pieces + load->n_ranges, &n_over);
-    bool good = check_pieces(load, pieces, n_ram, pieces + load->n_ranges, n_over, error);
-
-    os->free(pieces);
-    return good;
+    return status == MEM_OK || (status == MEM_ERR_HOST_MEMORY && failed(load, status, error));
 }
 
 /* All addresses are known now. */

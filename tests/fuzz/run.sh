@@ -31,7 +31,7 @@ declare -A FILES=(
         memsys/snapshot.c memsys/snapshot-edge.c memsys/snapshot-layout.c memsys/snapshot-move.c
         memsys/snapshot-save.c memsys/snapshot-tree.c memsys/view.c'
     [pci]='devices/pci.c devices/i440fx.c devices/piix3.c devices/piix3_ide.c devices/piix4_pm.c'
-    [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c memsys/saved-apply.c memsys/saved-table.c'
+    [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c memsys/saved-maps.c memsys/saved-apply.c memsys/saved-table.c'
 )
 
 # build NAME TARGETS... -- OPTIONS...: the programs and seeds of the targets in build-ci/NAME.

@@ -32,7 +32,7 @@ declare -A FILES=(
         memsys/dirty.c memsys/page-set.c'
     [sharing]='memsys/share-scan.c memsys/gmm-content.c memsys/gmm-offer.c memsys/gmm-share.c'
     [loader]='emu/loader.c emu/loader-elf.c emu/loader-linux.c'
-    [state]='memsys/saved-load.c memsys/saved-apply.c memsys/state-check.c'
+    [state]='memsys/saved-load.c memsys/saved-maps.c memsys/saved-apply.c memsys/state-check.c'
     [walker]='emu/x86/paging.c'
 )
 declare -A TESTS=(
