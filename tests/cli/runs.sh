@@ -3,7 +3,7 @@
 # Whole runs of firmware images of a few bytes, made here: exit status, consoles, the last line, moments, limits,
 # signals, and what is left behind. Usage: runs.sh QUIRE
 set -u
-quire=$1
+quire=$(realpath -- "$1") || exit 1
 [ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
