@@ -22,7 +22,8 @@ grep -qx "$HALF operations, .*" "$LOGS/model-1.txt" "$LOGS/model-2.txt" ||
     die "the model does not say that it did $HALF operations"
 
 export QUIRE_ITERATIONS=$OPERATIONS
-run_meson_tests gcc --suite model --timeout-multiplier 60 page-events-model paging-naive
+run_meson_tests gcc --suite model --timeout-multiplier 60 page-events-model paging-naive \
+    threads-model
 # A test that does not know the variable would pass with a few thousand.
 grep -qE "(^|[^0-9])$OPERATIONS (operations|events)" "$OUT/gcc/meson-logs/testlog.txt" ||
     die "no model test says that it ran $OPERATIONS operations"

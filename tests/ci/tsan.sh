@@ -7,6 +7,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly TESTS=(external gmm-threads gmm-pressure gmm-work gmm-content mm-heap machines-threads)
+readonly MODELS=(threads-model)
 
 unseen=$(cd "$ROOT" && git grep -lE 'no_sanitize|disable_sanitizer|AnnotateIgnore' -- '*.c' '*.h')
 [ "$unseen" = memsys/host-copy.c ] || die "kept from the detector, and should not be:"$'\n'"$unseen"
@@ -34,10 +35,10 @@ if [ ! -f "$dir/build.ninja" ]; then
     rm -rf "$dir"
     CC=gcc meson setup -Db_sanitize=thread -Db_lundef=false -Dmachine=false "$dir" "$ROOT"
 fi
-ninja -C "$dir" "${TESTS[@]/#/tests/unit/test-}"
+ninja -C "$dir" "${TESTS[@]/#/tests/unit/test-}" "${MODELS[@]/#/tests/model/test-}"
 
 # GLib's own caches hand blocks from thread to thread under locks that the detector does not know.
 export G_SLICE=always-malloc
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 export CK_TIMEOUT_MULTIPLIER=5
-run_meson_tests tsan --timeout-multiplier 5 "${TESTS[@]}"
+run_meson_tests tsan --timeout-multiplier 5 "${TESTS[@]}" "${MODELS[@]}"
