@@ -91,7 +91,7 @@ MemStatus pgm_handy_make_ready(Pgm *pgm)
 {
     PgmHandyStock *handy = &pgm->handy;
 
-    if (handy->n > PGM_HANDY_REFILL_NOW || pgm_pool_ready(pgm)) {
+    if (pgm_pool_make_ready(pgm) || handy->n > PGM_HANDY_REFILL_NOW) {
         return MEM_OK;
     }
     refill(pgm);

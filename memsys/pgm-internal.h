@@ -262,7 +262,7 @@ uint64_t pgm_tracking_host_pages(const Pgm *pgm);
 unsigned pgm_tracking_verify(Pgm *pgm, GString *report);
 
 /* In saved-stock.c: pages that a restore freed, for the next first writes. */
-bool pgm_pool_ready(const Pgm *pgm);
+bool pgm_pool_make_ready(Pgm *pgm); /* from the stock, if that has many; false: it is empty */
 bool pgm_pool_take(Pgm *pgm, PageId *ret_id);
 void pgm_stock_release(Pgm *pgm);
 

@@ -5,8 +5,8 @@
  *
  *   stock   SHADOW pages, ready for the next first writes; refilled in batches
  *   kept    SHADOW pages that hold the bytes of a page already, should it be written again
- *   pool    BASE pages that a restore freed; the machine's next first writes take them before
- *           handy pages, so that a loop of run and restore never visits GMM
+ *   pool    BASE pages that a restore freed, or that the stock can spare; the machine's next first
+ *           writes take them before handy pages, so that a loop of run and restore never visits GMM
  *
  * Stock and pool are chained through the pages' own bytes: they need no memory besides and have no
  * capacity. What is kept lies in a table, and goes to the stock where that is short.
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define STOCK_BATCH 32
+#define STOCK_KEPT_READY (4 * STOCK_BATCH)
 
 void pgm_chain_push(Pgm *pgm, PgmPageChain *chain, PageId id)
 {
@@ -118,9 +119,27 @@ void pgm_pool_release(Pgm *pgm)
     }
 }
 
-bool pgm_pool_ready(const Pgm *pgm)
+/*
+ * What the machine wrote to ZERO pages goes to SHADOW when the snapshot is left or the page given
+ * up, and to the stock when the entry goes: such a loop would fill the stock and drain the handy
+ * pages. So stock beyond what it keeps ready serves the machine, one page a first write, which cost
+ * as much on its way here. A loop whose entries need the stock finds the pool filled and takes
+ * nothing.
+ */
+bool pgm_pool_make_ready(Pgm *pgm)
 {
-    return pgm->tracking && pgm->tracking->pool.n > 0;
+    PgmTracking *tracking = pgm->tracking;
+
+    if (!tracking) {
+        return false;
+    }
+    if (tracking->pool.n == 0 && tracking->stock.n > STOCK_KEPT_READY) {
+        PageId id = pgm_chain_pop(pgm, &tracking->stock);
+
+        pgm_recharge_to_base(pgm, id);
+        pgm_chain_push(pgm, &tracking->pool, id);
+    }
+    return tracking->pool.n > 0;
 }
 
 bool pgm_pool_take(Pgm *pgm, PageId *ret_id)
