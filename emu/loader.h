@@ -20,7 +20,7 @@ const char *emu_symbols_find(const EmuSymbols *symbols, GVirt address, uint64_t 
 unsigned emu_symbols_count(const EmuSymbols *symbols);
 
 /**
- * emu_file_map:
+ * emu_file_read:
  * @max_len: refuse anything longer, in bytes
  *
  * Reads a regular file whole. Directories, empty and over-long files are refused by name.

@@ -4,6 +4,9 @@
  * overlays, clock, timers and pending events. Taking and restoring take microseconds and follow
  * pages written. A tree, as snapshots of memory are.
  *
+ * Drop every snapshot before emu_machine_free(): one that is left may not be used after it, nor
+ * dropped, and what it holds of CPU and devices is lost.
+ *
  * Consoles keep what was printed; breakpoints, watches and hooks are the host's and stay.
  *
  * Thread: the machine's, while it is not running.

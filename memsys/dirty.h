@@ -45,7 +45,8 @@ typedef struct PgmPageRef {
  * Returns: (transfer full): a client; %NULL with MEM_ERR_LIMIT_REACHED or MEM_ERR_HOST_MEMORY
  */
 PgmDirty *pgm_dirty_new(Pgm *pgm, const char *name, GError **error);
-void pgm_dirty_free(PgmDirty *dirty); /* (nullable) */
+/* @dirty: (nullable). Also after pgm_free(); but nothing else may be done with it then. */
+void pgm_dirty_free(PgmDirty *dirty);
 
 /* Pages in the set. O(1). */
 uint64_t pgm_dirty_count(const PgmDirty *dirty);

@@ -10,7 +10,8 @@
  *
  * A machine outside pgm_run_begin() and pgm_run_end() counts as not running, also while it is being
  * set up: any thread may then become the machine's. So where others may scan, compact or visit
- * before all RAM is registered, call pgm_run_begin() right after pgm_new().
+ * before all RAM is registered, call pgm_run_begin() right after pgm_new(). An embedder with one
+ * thread needs neither: it calls memsys as it likes.
  *
  * Guest bytes that the CPU and another thread touch at once race as on real hardware.
  *

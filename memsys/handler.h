@@ -48,6 +48,7 @@ typedef PgmHandlerResult (*PgmHandlerFunc)(Pgm *pgm, const PgmHandlerAccess *acc
 PgmHandler *pgm_handler_new(Pgm *pgm, PgmHandlerKind kind, GPhys start, uint64_t len,
                             PgmHandlerFunc func, void *user, const char *description,
                             GError **error);
+/* @handler: (nullable). Before pgm_free(); its range may have gone. */
 void pgm_handler_free(PgmHandler *handler);
 
 /* Off for one page until pgm_handler_reset(): MEM_ERR_OUT_OF_RANGE if it has no byte there,

@@ -13,6 +13,8 @@
  * mapping for reading of a page that is still ZERO shows the zero page and does not see the first
  * write; a shared page becomes private first, so that its place is its own.
  *
+ * Every mapping must be unmapped before pgm_free().
+ *
  * Thread: the machine's; for others see memsys/external.h.
  */
 #pragma once

@@ -177,7 +177,12 @@ Pgm *pgm_new(Gmm *gmm, const PgmConfig *config, GError **error);
  * @pgm: (nullable)
  *
  * Gives every page back and frees all ranges, MMIO and MMIO2 too: no pointer to one may be used
- * after. Handlers and watches stay their owners' to free. CPUs must have been detached (asserted).
+ * after. Handlers stay their owners' to free, before; watches and dirty clients too, before or
+ * after.
+ *
+ * Snapshots end with the machine: their pointers are dead then, do not drop them. CPUs must have
+ * been detached and mappings (memsys/map.h) unmapped before (asserted); pages that are locked for
+ * good are no obstacle.
  */
 void pgm_free(Pgm *pgm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pgm, pgm_free)
@@ -192,6 +197,10 @@ const char *pgm_name(const Pgm *pgm);
  * @description: copied
  *
  * All pages start ZERO. O(log ranges): the record array is untouched memory.
+ *
+ * One range by itself, at any time. For the whole RAM of a machine at once, all of it or nothing,
+ * mm_register_x86() (the PC's layout) or mm_register_regions() (any other) of memsys/mm.h:
+ * mm_get_ram() knows only of these.
  *
  * Returns: MEM_OK; MEM_ERR_UNALIGNED, MEM_ERR_OUT_OF_RANGE, MEM_ERR_CONFLICT (the message names the
  *   range in the way), MEM_ERR_DECLINED, MEM_ERR_HOST_MEMORY; nothing changes on error
@@ -237,8 +246,8 @@ GmmVm *pgm_gmm_vm(const Pgm *pgm);
  * pgm_ensure_handy:
  *
  * Refills the stock of handy pages if it is at or below 32. The run loop calls it between blocks;
- * writes refill at 8 by themselves. After MEM_ERR_NO_MEMORY the machine can go on once this
- * succeeds.
+ * writes refill at 8 by themselves: an embedder without a CPU need not call it. After
+ * MEM_ERR_NO_MEMORY the machine can go on once this succeeds.
  *
  * Returns: MEM_OK or MEM_ERR_NO_MEMORY
  */

@@ -8,6 +8,17 @@
  * then can fail only for want of memory, and the caller undoes that with a snapshot taken before
  * (memsys/snapshot.h).
  *
+ *      g_autoptr(MemStateWriter) writer = mem_state_writer_new(path, 0, &error);
+ *      pgm_save(pgm, writer);                         (writer: not NULL)
+ *      ok = mem_state_writer_commit(writer, &error);
+ *
+ *      g_autoptr(MemStateReader) reader = mem_state_reader_new(path, &error);
+ *      other = ...                                    a machine built alike: RAM, ROMs, MMIO, MMIO2
+ *      ok = pgm_load_check(other, reader, &error) && pgm_load_apply(other, reader, &error);
+ *
+ * Applying is allowed with snapshots and dirty clients: what it changes counts as written, so
+ * clients see it and a restore undoes it.
+ *
  * A live save runs beside the guest: pages are written in passes, the pages that the guest writes
  * meanwhile again in the next, until few are left; the last pass stops the guest.
  *

@@ -47,6 +47,9 @@ typedef enum PgmSnapshotFlags {
  * O(pages written since the last snapshot); the first: O(allocated pages). Pages locked for writing
  * are saved at once, because nobody can see when they are written.
  *
+ * Snapshots end with the machine: pgm_free() frees those that are left. Their pointers are dead
+ * then, do not drop them.
+ *
  * Returns: (transfer full): the new snapshot, now the current one; %NULL with MEM_ERR_NO_MEMORY or
  *   MEM_ERR_HOST_MEMORY and nothing changed
  */
@@ -62,8 +65,8 @@ PgmSnapshot *pgm_snapshot_take(Pgm *pgm, const char *name, PgmSnapshotFlags flag
  */
 void pgm_snapshot_restore(PgmSnapshot *snapshot);
 
-/* @snapshot: (nullable). Its children, and the live machine, go on from its parent's point of view.
- */
+/* @snapshot: (nullable). Its children, and the live machine, go on from its parent's point of view:
+ * the current one may be dropped too, which leaves memory as it is. */
 void pgm_snapshot_drop(PgmSnapshot *snapshot);
 
 /**
