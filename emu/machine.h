@@ -86,6 +86,7 @@ typedef struct EmuMachineStats {
  * Returns: (transfer full): a machine without memory or devices, or %NULL
  */
 EmuMachine *emu_machine_new(const EmuMachineConfig *config, GError **error);
+/* @machine: (nullable). Drop its EmuSnapshots before (emu/snapshot.h). */
 void emu_machine_free(EmuMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmuMachine, emu_machine_free)
 
