@@ -380,6 +380,7 @@ START_TEST(every_listed_item_answers)
         g_autofree char *request = g_strconcat(item->name, page ? " 0" : "", NULL);
         g_autofree char *text = info(request);
 
+        ck_assert_ptr_nonnull(text);
         ck_assert_ptr_nonnull(item->description);
     }
     ck_assert_uint_ge(n, 10);
