@@ -141,7 +141,7 @@ bool pgm_page_query(Pgm *pgm, GPhys gpa, PgmPageInfo *ret_info)
                                 .id = pgm_page_id(page),
                                 .written = pgm_page_written(page),
                                 .executed = pgm_page_type(page) != PGM_PAGE_MMIO &&
-                                            pgm_id_executed(pgm, pgm_page_id(page)),
+                                            pgm_page_executed(pgm, pgm_page_id(page)),
                                 .range = span_info(pgm_span_at_or_above(pgm, gpa)) };
     return true;
 }

@@ -163,8 +163,9 @@ START_TEST(data_is_named_in_any_address_space)
     Hits writes = { 0 }, reads = { 0 };
     EmuStop stop;
 
-    watch(fixture, 0x400010, 4, MEM_ACCESS_WRITE, &writes);
-    watch(fixture, 0x400012, 1, MEM_ACCESS_READ, &reads);
+    PgmWatch *of_writes = watch(fixture, 0x400010, 4, MEM_ACCESS_WRITE, &writes);
+    PgmWatch *of_reads = watch(fixture, 0x400012, 1, MEM_ACCESS_READ, &reads);
+
     emu_machine_run(plain->machine, LIMIT_NS);
     stop = emu_machine_run(fixture->machine, LIMIT_NS);
     ck_assert_int_eq(stop.reason, EMU_STOP_HALTED);
@@ -179,6 +180,8 @@ START_TEST(data_is_named_in_any_address_space)
     ck_assert_uint_eq(fixture_peek32(fixture, 0x130010), 0x2222);
     ck_assert_uint_eq(fixture_ram_hash(fixture), fixture_ram_hash(plain));
     ck_assert_uint_eq(fixture->machine->clock->bytes, plain->machine->clock->bytes);
+    pgm_watch_free(of_writes);
+    pgm_watch_free(of_reads);
     fixture_free(fixture);
     fixture_free(plain);
 }
@@ -190,8 +193,9 @@ START_TEST(execution_is_told_before_each_instruction)
     Fixture *fixture = new_guest();
     Hits one = { 0 }, some = { 0 };
 
-    watch(fixture, 0x10031, 1, MEM_ACCESS_EXEC, &one);
-    watch(fixture, 0x10029, 0x18, MEM_ACCESS_EXEC, &some);
+    PgmWatch *of_one = watch(fixture, 0x10031, 1, MEM_ACCESS_EXEC, &one);
+    PgmWatch *of_some = watch(fixture, 0x10029, 0x18, MEM_ACCESS_EXEC, &some);
+
     emu_machine_run(plain->machine, LIMIT_NS);
     emu_machine_run(fixture->machine, LIMIT_NS);
     ck_assert_uint_eq(one.n, 1);
@@ -200,6 +204,8 @@ START_TEST(execution_is_told_before_each_instruction)
     ck_assert_uint_eq(some.last_gva, 0x1003b);
     ck_assert_uint_eq(fixture_ram_hash(fixture), fixture_ram_hash(plain));
     ck_assert_uint_eq(fixture->machine->clock->bytes, plain->machine->clock->bytes);
+    pgm_watch_free(of_one);
+    pgm_watch_free(of_some);
     fixture_free(fixture);
     fixture_free(plain);
 }
