@@ -7,6 +7,9 @@
 
 #include "fail.h"
 #include "memsys/os.h"
+#include "saved-options.h"
+
+#include <string.h>
 
 #define BIOS_MAX (UINT64_C(16) << 20)
 #define BIOS_UNIT 4096
@@ -57,6 +60,40 @@ static GBytes *read_bios(const char *path, GError **error)
         return NULL;
     }
     return bios;
+}
+
+/* The firmware of a restored run: one that is named must be the very same, the state's own may
+ * have changed since (what is in ROM comes from the state), but not its size. */
+static bool check_bios(const FeRunOptions *options, const char *path, const char *sum,
+                       GError **error)
+{
+    const char *here = NULL;
+    const char *there = NULL;
+    uint64_t here_size = 0;
+    uint64_t there_size = 0;
+
+    if (options->bios_sum == NULL || strcmp(options->bios_sum, sum) == 0) {
+        return true;
+    }
+    bool known = fe_bios_sum_parse(sum, &here_size, &here) &&
+                 fe_bios_sum_parse(options->bios_sum, &there_size, &there);
+    bool given = (options->given & FE_GIVEN_BIOS) != 0;
+
+    g_assert(known);
+    if (here_size != there_size) {
+        return fe_fail(error,
+                       "--bios: '%s' (%" G_GUINT64_FORMAT
+                       " bytes) here, but '%s' (%" G_GUINT64_FORMAT " bytes) in the state '%s': %s",
+                       path, here_size, options->bios_label != NULL ? options->bios_label : "?",
+                       there_size, options->restore,
+                       given ? "leave it away"
+                             : "the file has changed: name a copy of the old one");
+    }
+    return !given || fe_fail(error,
+                             "--bios: '%s' (SHA-256 %.12s...) here, but '%s' (SHA-256 %.12s...) "
+                             "in the state '%s': leave it away",
+                             path, here, options->bios_label != NULL ? options->bios_label : "?",
+                             there, options->restore);
 }
 
 static bool note_inputs(const FeRunOptions *options, const char *bios, FeFiles *files,
@@ -235,6 +272,13 @@ FeGuest *fe_guest_new(const FeRunOptions *options, FeFiles *files, GError **erro
     if (guest->bios == NULL) {
         return NULL;
     }
+    g_autofree char *sum = fe_bios_sum(guest->bios);
+
+    if (!check_bios(options, bios_name, sum, error)) {
+        return NULL;
+    }
+    guest->bios_sum =
+        options->restore != NULL ? g_strdup(options->bios_sum) : g_steal_pointer(&sum);
     guest->machine = build(options, bios_name, guest->bios, error);
     if (guest->machine == NULL || !fe_guest_reset(guest, error)) {
         return NULL;
@@ -250,6 +294,7 @@ void fe_guest_free(FeGuest *guest)
         if (guest->bios != NULL) {
             g_bytes_unref(guest->bios);
         }
+        g_free(guest->bios_sum);
         g_free(guest);
     }
 }

@@ -14,6 +14,7 @@ typedef struct FeGuest {
     EmuSymbols *symbols;
     GBytes *bios;
     const char *bios_name; /* path; lives as long as the options */
+    char *bios_sum;        /* fe_bios_sum() of what is in ROM; NULL: not known */
 } FeGuest;
 
 /**

@@ -102,6 +102,7 @@ static bool set_cpu(void *target, const char *value, GError **error)
 static bool set_bios(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
     ((FeRunOptions *)target)->bios = g_strdup(value);
+    ((FeRunOptions *)target)->given |= FE_GIVEN_BIOS;
     return true;
 }
 
@@ -527,6 +528,7 @@ void fe_run_options_free(FeRunOptions *options)
     g_free(options->cpu);
     g_free(options->bios);
     g_free(options->bios_label);
+    g_free(options->bios_sum);
     g_free(options->kernel);
     g_free(options->append);
     g_free(options->initrd);

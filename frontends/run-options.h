@@ -52,6 +52,7 @@ typedef enum FeGiven {
     FE_GIVEN_CLOCK = 2,
     FE_GIVEN_RTC = 4,
     FE_GIVEN_ON_RESET = 8,
+    FE_GIVEN_BIOS = 16,
 } FeGiven;
 
 typedef struct FeRunOptions {
@@ -64,6 +65,7 @@ typedef struct FeRunOptions {
     char *bios; /* NULL: the distribution's */
     char *
         bios_label; /* of a restored run: its name when it was saved, by which the state knows it */
+    char *bios_sum; /* and fe_bios_sum() of it; NULL: the state does not say */
     char *kernel;
     char *append;
     char *initrd;

@@ -16,6 +16,10 @@ static const char *const keys[] = { "machine", "memory", "ram-hole", "cpu",    "
                                     "rtc",     "bios",   "kernel",   "append", "initrd",
                                     "drive",   "load",   "on-reset", NULL };
 
+/* No option of the command line: which bytes the firmware had. */
+#define SUM_KEY "bios-sum="
+#define DIGEST_CHARS 64
+
 /* ---- writing */
 
 static void add(GPtrArray *strings, const char *key, const char *value)
@@ -90,16 +94,60 @@ char **fe_saved_options_new(const FeRunOptions *options, const char *bios)
     return (char **)g_ptr_array_free(strings, FALSE);
 }
 
+char **fe_saved_options_add_sum(char **strings, const char *sum)
+{
+    unsigned n = g_strv_length(strings);
+
+    if (sum != NULL) {
+        strings = g_renew(char *, strings, n + 2);
+        strings[n] = g_strconcat(SUM_KEY, sum, NULL);
+        strings[n + 1] = NULL;
+    }
+    return strings;
+}
+
+char *fe_bios_sum(GBytes *bios)
+{
+    g_autofree char *digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, bios);
+
+    return g_strdup_printf("%" G_GSIZE_FORMAT "-%s", g_bytes_get_size(bios), digest);
+}
+
+bool fe_bios_sum_parse(const char *sum, uint64_t *ret_size, const char **ret_digest)
+{
+    char *end = NULL;
+
+    if (!g_ascii_isdigit(*sum)) {
+        return false;
+    }
+    *ret_size = g_ascii_strtoull(sum, &end, 10);
+    if (*end != '-' || strlen(end + 1) != DIGEST_CHARS ||
+        strspn(end + 1, "0123456789abcdef") != DIGEST_CHARS) {
+        return false;
+    }
+    if (ret_digest != NULL) {
+        *ret_digest = end + 1;
+    }
+    return true;
+}
+
 /* ---- reading */
 
 /* The file's strings as options of a run of their own. */
 static FeRunOptions *parse(char *const *strings, const char *file, GError **error)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    const char *sum = NULL;
 
     for (; *strings != NULL; strings++) {
         g_autofree char *key = g_strndup(*strings, strcspn(*strings, "="));
+        uint64_t size;
 
+        if (g_str_has_prefix(*strings, SUM_KEY) && sum == NULL &&
+            fe_bios_sum_parse(*strings + strlen(SUM_KEY), &size, NULL)) {
+            sum = *strings + strlen(SUM_KEY);
+            continue;
+        }
         if (!g_strv_contains(keys, key) || strchr(*strings, '=') == NULL) {
             fe_fail(error,
                     "--restore: '%s' has an option '%s' that is not known here: made by a "
@@ -121,6 +169,7 @@ static FeRunOptions *parse(char *const *strings, const char *file, GError **erro
         fe_run_options_free(saved);
         return NULL;
     }
+    saved->bios_sum = g_strdup(sum);
     return saved;
 }
 
@@ -243,6 +292,7 @@ bool fe_saved_options_apply(char *const *strings, FeRunOptions *options, GError 
     }
     take_text(&options->cpu, &saved->cpu);
     options->bios_label = g_strdup(saved->bios);
+    options->bios_sum = g_steal_pointer(&saved->bios_sum);
     take_text(&options->bios, &saved->bios);
     take_text(&options->kernel, &saved->kernel);
     take_text(&options->append, &saved->append);

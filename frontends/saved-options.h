@@ -19,6 +19,22 @@
 char **fe_saved_options_new(const FeRunOptions *options, const char *bios);
 
 /**
+ * fe_saved_options_add_sum:
+ * @strings: (transfer full): of fe_saved_options_new()
+ * @sum: (nullable): fe_bios_sum() of the firmware in use; NULL adds nothing
+ *
+ * Returns: (transfer full): strings, ended by NULL
+ */
+char **fe_saved_options_add_sum(char **strings, const char *sum);
+
+/* What tells one firmware from another in a state: "BYTES-SHA256". Returns: (transfer full) */
+char *fe_bios_sum(GBytes *bios);
+
+/* The bytes that @sum speaks of, and its digest in hexadecimal (ret_digest is nullable), if it is
+ * one. Returns: whether it is */
+bool fe_bios_sum_parse(const char *sum, uint64_t *ret_size, const char **ret_digest);
+
+/**
  * fe_saved_options_apply:
  * @strings: of the state @options->restore, as they stand in the file: anything
  * @options: takes what was not given on the command line

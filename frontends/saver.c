@@ -61,7 +61,8 @@ FeSaver *fe_saver_new(FeGuest *guest, FeFiles *files, GError **error)
     g_autoptr(FeSaver) saver = g_new0(FeSaver, 1);
 
     saver->guest = guest;
-    saver->strings = fe_saved_options_new(options, guest->bios_name);
+    saver->strings =
+        fe_saved_options_add_sum(fe_saved_options_new(options, guest->bios_name), guest->bios_sum);
     if (!check_path(options->save, error)) {
         return NULL;
     }

@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "options.h"
 #include "run.h"
+#include "saved-options.h"
 #include "say.h"
 
 #include <json-glib/json-glib.h>
@@ -124,6 +125,9 @@ static void print(const State *state, GString *text)
     uint64_t raw = 0;
     uint64_t in_file = 0;
     const char *memory = value_of(strings, "memory");
+    const char *sum = value_of(strings, "bios-sum");
+    const char *digest = NULL;
+    uint64_t bios_size = 0;
     MemStateUnit unit;
 
     add_up(reader, &raw, &in_file);
@@ -137,8 +141,13 @@ static void print(const State *state, GString *text)
         text, "\nguest time: %" U ".%09" U " s\nmade with:", state->guest_ns / EMU_NS_PER_SECOND,
         state->guest_ns % EMU_NS_PER_SECOND);
     for (; *strings != NULL; strings++) {
-        g_string_append(text, " --");
-        append_clean(text, *strings);
+        if (!g_str_has_prefix(*strings, "bios-sum=")) {
+            g_string_append(text, " --");
+            append_clean(text, *strings);
+        }
+    }
+    if (sum != NULL && fe_bios_sum_parse(sum, &bios_size, &digest)) {
+        g_string_append_printf(text, "\nfirmware: %" U " bytes, SHA-256 %s", bios_size, digest);
     }
     g_string_append_printf(text, "\n%-31s %8s %7s %14s %14s %7s\n", "unit", "instance", "version",
                            "bytes", "in the file", "of it");

@@ -246,6 +246,18 @@ refuse "--rtc: '2020-01-01T00:00:00' here, but '2000-01-01T00:00:00' in" run --r
 refuse "--cpu: 'qemu64' here, but 'qemu32' in the state" run --restore "$tmp/good" --cpu qemu64
 refuse "--drive: 1 of them here, but 0 in the state" run --restore "$tmp/good" --drive "$tmp/disk"
 refuse "--bios: *$tmp/none*" run --restore "$tmp/good" --bios "$tmp/none"
+refuse "--bios: '$tmp/bios' (8192 bytes) here, but '/*' (*[0-9] bytes) in the state '$tmp/good': leave it away" \
+    run --restore "$tmp/good" --bios "$tmp/bios"
+# The same size, other bytes; and the state's own file with another size.
+{ head -c 8191 /dev/zero; printf '\001'; } >"$tmp/bios2"
+cp "$tmp/bios" "$tmp/bios3"
+timeout 30 "$quire" run --memory 16M --bios "$tmp/bios3" --until time:0 --save "$tmp/good2" 2>"$tmp/err" </dev/null ||
+    { echo "FAILED: no state of a firmware"; cat "$tmp/err"; n_failed=$((n_failed + 1)); }
+refuse "--bios: '$tmp/bios2' (SHA-256 *) here, but '$tmp/bios3' (SHA-256 *) in the state '$tmp/good2': leave it away" \
+    run --restore "$tmp/good2" --bios "$tmp/bios2"
+head -c 4096 /dev/zero >"$tmp/bios3"
+refuse "--bios: '$tmp/bios3' (4096 bytes) here, but '$tmp/bios3' (8192 bytes) in*: the file has changed" \
+    run --restore "$tmp/good2"
 refuse "--dump: *is the file of --restore too" run --restore "$tmp/good" --dump "$tmp/good@0+4K"
 
 # --- one file in two roles

@@ -395,6 +395,13 @@ ends 1 '*' --restore "$tmp/gone.state"
 cp "$tmp/two" "$tmp/moved"
 ends 1 '*' --restore "$tmp/addr.state" --bios "$tmp/moved"
 prints i
+# One that has changed in place is in the state as it was.
+ends 0 "addr:FFFFFF0A reached" --bios "$tmp/moved" --save "$tmp/changed.state" --save-at addr:FFFFFF0A --until addr:FFFFFF0A
+cp "$tmp/hi" "$tmp/moved"
+ends 1 '*' --restore "$tmp/changed.state" --save "$tmp/changed2.state" --save-at time:0
+prints i
+ends 1 '*' --restore "$tmp/changed2.state" --bios "$tmp/two"
+prints i
 
 # state FILE
 "$quire" state "$tmp/seabios.state" >"$tmp/out" 2>"$tmp/err" || fail "quire state"
@@ -402,6 +409,8 @@ check "quire state says whole" grep -q 'seabios.state: whole; version [0-9]' "$t
 check "quire state says the size" grep -q '^memory: 64M' "$tmp/out"
 check "quire state says the time" grep -q '^guest time: [0-9]*\.[0-9]\{9\} s$' "$tmp/out"
 check "quire state says the options" grep -q -e '--memory=64M .*--cpu=qemu32' "$tmp/out"
+check "quire state says the firmware" grep -Eq '^firmware: [0-9]+ bytes, SHA-256 [0-9a-f]{64}$' "$tmp/out"
+check "quire state has no option that is none" test -z "$(grep -e --bios-sum "$tmp/out")"
 for unit in pgm cpu machine; do
     check "quire state lists $unit" grep -q "^$unit  *0  *[1-9]" "$tmp/out"
 done
