@@ -52,8 +52,15 @@ static bool make_core(EmuMachine *machine, const EmuMachineConfig *config, GErro
         return false;
     }
     pgm_set_wake(machine->pgm, wake_for_memory, machine);
+
+    uint64_t code_buffer =
+        config->code_buffer_size != 0 ? config->code_buffer_size : EMU_CODE_BUFFER_DEFAULT;
     UcCoreConfig core_config = {
-        .uc_model = model, .clock = machine->clock, .ports = machine->ports, .pgm = machine->pgm
+        .uc_model = model,
+        .clock = machine->clock,
+        .ports = machine->ports,
+        .pgm = machine->pgm,
+        .code_buffer_size = (uint32_t)CLAMP(code_buffer, EMU_CODE_BUFFER_MIN, EMU_CODE_BUFFER_MAX),
     };
 
     return uc_core_init(&machine->core, &core_config, error);

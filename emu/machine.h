@@ -30,11 +30,20 @@ typedef enum EmuClockMode { EMU_CLOCK_VIRTUAL, EMU_CLOCK_HOST } EmuClockMode;
 
 #define EMU_CPU_DEFAULT "qemu32" /* the model of a machine that names none */
 
+#define EMU_CODE_BUFFER_DEFAULT (UINT64_C(64) << 20)
+#define EMU_CODE_BUFFER_MIN (UINT64_C(4) << 20)
+#define EMU_CODE_BUFFER_MAX (UINT64_C(1) << 30)
+
 typedef struct EmuMachineConfig {
     Gmm *gmm;        /* (nullable): one for this machine alone */
     const char *cpu; /* (nullable): model name, see emu_cpu_models(); EMU_CPU_DEFAULT */
     EmuClockMode clock;
     GmmPolicy policy;
+    /* Bytes of host memory the engine's translations may take at most; 0: EMU_CODE_BUFFER_DEFAULT.
+     * When it is full, code is translated anew: that costs time, and nothing a guest sees depends
+     * on it. What lies outside EMU_CODE_BUFFER_MIN to EMU_CODE_BUFFER_MAX is taken as the nearest
+     * of them. */
+    uint64_t code_buffer_size;
 } EmuMachineConfig;
 
 /* Why emu_machine_run() came back. */

@@ -56,11 +56,39 @@ const PgmCpuCallbacks uc_core_cpu_callbacks = {
     .code_changed = on_code_changed,
 };
 
+/*
+ * The engine's buffer of translations only grows: a block translated anew goes behind all others.
+ * Full, the engine empties it itself, also between a block that changed its own code and the rest
+ * of that block. So it is emptied here before, between instructions, where nothing can depend on
+ * it. How much a block takes the engine does not say: this is what is measured, and half as much
+ * again. Where it is too little after all, the engine's own way comes.
+ */
+#define TRANSLATED_BLOCK 384
+#define TRANSLATED_INSN 96
+
+void uc_core_count_translation(uc_engine *uc, uc_tb *block, uc_tb *previous, void *user)
+{
+    UcCore *core = user;
+
+    (void)uc;
+    (void)previous;
+    core->translated += TRANSLATED_BLOCK + (uint64_t)block->icount * TRANSLATED_INSN;
+    if (core->translated > core->translated_limit) {
+        uc_core_attention(core, UC_ATTN_CODE);
+    }
+}
+
+static void empty_buffer(UcCore *core)
+{
+    uc_ctl_flush_tb(core->uc);
+    core->translated = 0;
+}
+
 /* Nobody counts a guest's changes for us: where the list is full, all code is translated anew. */
 static void drop_changed(UcCore *core)
 {
     if (core->n_code_changes == UC_CORE_CODE_CHANGES) {
-        uc_ctl_flush_tb(core->uc);
+        empty_buffer(core);
         core->n_code_invalidations++;
         return;
     }
@@ -78,6 +106,9 @@ static void drop_changed(UcCore *core)
 void uc_core_apply_code_changes(UcCore *core)
 {
     uc_core_attention_clear(core, UC_ATTN_CODE);
+    if (core->translated > core->translated_limit) {
+        empty_buffer(core);
+    }
     if (core->n_code_changes == 0) {
         return;
     }

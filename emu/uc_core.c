@@ -59,7 +59,7 @@ static bool map_memory(UcCore *core, GError **error)
     return true;
 }
 
-static bool open_engine(UcCore *core, int model, GError **error)
+static bool open_engine(UcCore *core, const UcCoreConfig *config, GError **error)
 {
     unsigned major, minor, version = uc_version(&major, &minor);
     uc_err err;
@@ -73,7 +73,11 @@ static bool open_engine(UcCore *core, int model, GError **error)
     if (err != UC_ERR_OK) {
         return engine_error(error, "open an x86 engine", err);
     }
-    err = uc_ctl_set_cpu_model(core->uc, model);
+    err = uc_ctl_set_tcg_buffer_size(core->uc, config->code_buffer_size);
+    if (err != UC_ERR_OK) {
+        return engine_error(error, "bound its buffer of translations", err);
+    }
+    err = uc_ctl_set_cpu_model(core->uc, config->uc_model);
     if (err != UC_ERR_OK) {
         return engine_error(error, "be that CPU model", err);
     }
@@ -97,11 +101,12 @@ bool uc_core_init(UcCore *core, const UcCoreConfig *config, GError **error)
     core->clock = config->clock;
     core->ports = config->ports;
     core->pgm = config->pgm;
+    core->translated_limit = config->code_buffer_size - config->code_buffer_size / 8;
     uc_core_forget_loops(core);
     core->breakpoint_skip = UINT64_MAX;
     core->breakpoints = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     core->cpu = pgm_cpu_attach(core->pgm, &uc_core_cpu_callbacks, core);
-    if (!open_engine(core, config->uc_model, error)) {
+    if (!open_engine(core, config, error)) {
         return false;
     }
     core->blob = (uint8_t *)core->context;

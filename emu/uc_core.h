@@ -194,6 +194,10 @@ struct UcCore {
     void (*trace_mmio)(void *user, bool write, GPhys gpa, unsigned size, uint64_t value);
     void *trace_user;
 
+    /* The engine's buffer of translations: uc_code.c. */
+    uint64_t translated; /* bytes of it taken since it was last emptied, at most */
+    uint64_t translated_limit;
+
     uint64_t n_fills, n_flushes, n_code_invalidations, n_steps, n_caught_reads, n_caught_writes;
 };
 
@@ -202,6 +206,7 @@ typedef struct UcCoreConfig {
     EmuClock *clock;
     EmuPorts *ports;
     Pgm *pgm;
+    uint32_t code_buffer_size; /* bytes for the engine's translations */
 } UcCoreConfig;
 
 /* Opens, calibrates, maps the arena. Returns: false with EMU_ERROR_ENGINE naming what the engine
@@ -282,5 +287,7 @@ void uc_core_uncharge(UcCore *core);
 /* uc_code.c */
 extern const PgmCpuCallbacks uc_core_cpu_callbacks;
 void uc_core_flush_tlb(UcCore *core);
+/* Hook: the engine translated a block and is about to run it. */
+void uc_core_count_translation(uc_engine *uc, uc_tb *block, uc_tb *previous, void *user);
 /* Drops the translations that uc_core_cpu_callbacks queued. Between instructions only. */
 void uc_core_apply_code_changes(UcCore *core);

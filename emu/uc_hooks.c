@@ -399,6 +399,7 @@ bool uc_core_add_hooks(UcCore *core, GError **error)
         void *callback;
         int insn;
     } hooks[] = {
+        { "new block", UC_HOOK_EDGE_GENERATED, UC_CALLBACK(uc_core_count_translation), 0 },
         { "block", UC_HOOK_BLOCK, UC_CALLBACK(on_block), 0 },
         { "exception", UC_HOOK_INTR, UC_CALLBACK(on_exception), 0 },
         { "invalid instruction", UC_HOOK_INSN_INVALID, UC_CALLBACK(on_invalid), 0 },

@@ -177,14 +177,19 @@ Fixture *fixture_new(unsigned ram_mib)
 
 Fixture *fixture_new_cpu(unsigned ram_mib, const char *cpu)
 {
+    EmuMachineConfig config = { .cpu = cpu };
+
+    return fixture_new_config(ram_mib, &config);
+}
+
+Fixture *fixture_new_config(unsigned ram_mib, const EmuMachineConfig *config)
+{
     static uint8_t rom[0x10000];
     static const uint8_t jump[] = { 0xea, 0x00, 0x7c, 0x00, 0x00 };
     Fixture *fixture = g_new0(Fixture, 1);
     GError *error = NULL;
 
-    EmuMachineConfig config = { .cpu = cpu };
-
-    fixture->machine = emu_machine_new(&config, &error);
+    fixture->machine = emu_machine_new(config, &error);
     ck_assert_msg(fixture->machine != NULL, "%s", error != NULL ? error->message : "");
     fixture->pgm = fixture->machine->pgm;
     fixture->ram_size = (uint64_t)ram_mib << 20;

@@ -97,6 +97,7 @@ typedef struct FixtureOutcome {
 Fixture *fixture_new(unsigned ram_mib);
 /* The same with a CPU model of choice. */
 Fixture *fixture_new_cpu(unsigned ram_mib, const char *cpu);
+Fixture *fixture_new_config(unsigned ram_mib, const EmuMachineConfig *config);
 void fixture_free(Fixture *fixture);
 
 /* Loads a guest from the build folder and sets the CPU to run it: flat 32-bit at 0x10000, ESP
