@@ -234,7 +234,7 @@ static void print_record(Pgm *pgm, const char *what, PgmPage page, GString *text
                            "  written %s, executed %s, kept by the snapshot %s, known to a CPU "
                            "%s, locks: %u read, %u write\n",
                            pgm_page_written(page) ? "yes" : "no",
-                           pgm_id_executed(pgm, pgm_page_id(page)) ? "yes" : "no",
+                           pgm_page_executed(pgm, pgm_page_id(page)) ? "yes" : "no",
                            page & PGM_PAGE_SAVED_BIT ? "yes" : "no",
                            page & PGM_PAGE_SEEN_BIT ? "yes" : "no", pgm_page_read_locks(page),
                            pgm_page_write_locks(page));
