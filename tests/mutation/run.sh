@@ -25,7 +25,7 @@ readonly GROUPS_OF_FILES=(pages tlb access overlays snapshot sharing loader stat
 declare -A FILES=(
     [pages]='memsys/page-state.c memsys/page-internal.h'
     [tlb]='memsys/tlb.c memsys/tlb-access.h'
-    [access]='memsys/access.c memsys/bulk.c'
+    [access]='memsys/access.c memsys/bulk.c memsys/piece.c'
     [overlays]='memsys/range.c memsys/rom.c memsys/view.c'
     [snapshot]='memsys/snapshot.c memsys/snapshot-check.c memsys/snapshot-edge.c memsys/snapshot-layout.c
         memsys/snapshot-move.c memsys/snapshot-save.c memsys/snapshot-tree.c memsys/tracking.c
@@ -46,11 +46,13 @@ declare -A TESTS=(
     [overlays]='unit/range unit/overlay unit/rom unit/page-state unit/mmio2 unit/mmio unit/map unit/verify
         unit/snapshot unit/saved-state model/page-events-model model/memsys-model'
     [snapshot]='unit/page-set unit/dirty unit/snapshot unit/snapshot-model unit/mmio2 unit/verify
-        unit/saved-state unit/info unit/large-runs unit/balloon unit/compact model/memsys-model'
+        unit/snapshot-gone unit/snapshot-kept unit/snapshot-stock unit/saved-state unit/info unit/large-runs unit/balloon
+        unit/compact model/memsys-model'
     [sharing]='unit/gmm-share unit/gmm-content unit/share-scan unit/defects-gmm unit/defects-access unit/gmm unit/gmm-verify
         unit/gmm-faults unit/gmm-placed unit/gmm-model unit/info unit/gmm-threads unit/saved-state model/memsys-model'
-    [loader]='unit/loader'
-    [state]='unit/saved-state unit/state-file unit/balloon unit/snapshot-model model/memsys-model'
+    [loader]='unit/loader unit/loader-linux'
+    [state]='unit/saved-state unit/saved-hostile unit/saved-state-more unit/state-file unit/balloon
+        unit/snapshot-model model/memsys-model'
     [walker]='model/paging-naive unit/paging'
 )
 

@@ -37,6 +37,7 @@ typedef struct FakeOs {
     uint64_t available;
     uint64_t largest_arena;
     int n_maps;        /* mappings made and not yet unmapped */
+    int n_blocks;      /* allocated and not yet freed */
     int n_files;       /* opened and not yet closed */
     int file_error;    /* errno of file calls that fail */
     size_t longest_io; /* a longer read or write is cut short; 0: no limit */
@@ -109,12 +110,30 @@ static void fake_unmap(void *addr, size_t len)
 
 static void *fake_try_alloc0(size_t len)
 {
-    return fake_fails(FAKE_TRY_ALLOC0) ? NULL : mem_os_host()->try_alloc0(len);
+    if (fake_fails(FAKE_TRY_ALLOC0)) {
+        return NULL;
+    }
+
+    void *block = mem_os_host()->try_alloc0(len);
+    g_atomic_int_add(&fake_os.n_blocks, block != NULL);
+    return block;
 }
 
 static void *fake_try_realloc(void *ptr, size_t len)
 {
-    return fake_fails(FAKE_TRY_REALLOC) ? NULL : mem_os_host()->try_realloc(ptr, len);
+    if (fake_fails(FAKE_TRY_REALLOC)) {
+        return NULL;
+    }
+
+    void *block = mem_os_host()->try_realloc(ptr, len);
+    g_atomic_int_add(&fake_os.n_blocks, ptr == NULL && block != NULL);
+    return block;
+}
+
+static void fake_free(void *block)
+{
+    g_atomic_int_add(&fake_os.n_blocks, -(block != NULL));
+    mem_os_host()->free(block);
 }
 
 /* ---- files */
@@ -205,7 +224,7 @@ static inline const MemOs *fake_os_new(uint64_t available)
         .unmap = fake_unmap,
         .try_alloc0 = fake_try_alloc0,
         .try_realloc = fake_try_realloc,
-        .free = g_free,
+        .free = fake_free,
         .open = fake_open,
         .write = fake_write,
         .pread = fake_pread,

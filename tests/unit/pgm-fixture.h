@@ -152,6 +152,7 @@ static inline void pgm_teardown(void)
     ck_assert_uint_eq(left.reserved, 0);
     g_clear_pointer(&gmm, gmm_free);
     ck_assert_int_eq(fake_os.n_maps, 0);
+    ck_assert_int_eq(fake_os.n_blocks, 0);
 }
 
 static inline int run_suite(Suite *suite)

@@ -142,6 +142,7 @@ static inline void saved_teardown(void)
     gmm_free(gmm);
     mem_os_set(NULL);
     ck_assert_int_eq(fake_os.n_files, 0);
+    ck_assert_int_eq(fake_os.n_blocks, 0);
     (void)g_unlink(path);
     g_clear_pointer(&path, g_free);
 }

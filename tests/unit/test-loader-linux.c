@@ -314,6 +314,51 @@ START_TEST(the_initrd_may_lie_below_the_kernel)
 }
 END_TEST
 
+/* Another machine, of one run of RAM. */
+static void use_one_run(GPhys start, uint64_t len)
+{
+    emu_machine_free(machine);
+    machine = emu_machine_new(NULL, NULL);
+    ck_assert_ptr_nonnull(machine);
+    ck_assert_int_eq(pgm_ram_register(emu_machine_pgm(machine), start, len, "RAM", NULL), MEM_OK);
+    emu_machine_reset(machine);
+}
+
+START_TEST(the_initrd_goes_into_the_only_run_of_ram)
+{
+    use_one_run(0, HIGH_RAM_END);
+    make_kernel();
+    write_file(initrd_path, "0123456789", 10);
+    ck_assert(load_kernel(NULL, initrd_path, NULL));
+    ck_assert_uint_eq(guest(PARAMS + 0x218, 4), HIGH_RAM_END - 0x1000);
+}
+END_TEST
+
+/* Its length is compared before it is read. */
+START_TEST(an_initrd_longer_than_the_largest_run_below_4_gib_is_not_read)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) none = NULL;
+    uint64_t most = HIGH_RAM_END - MIB;
+
+    ck_assert_int_eq(
+        pgm_ram_register(emu_machine_pgm(machine), UINT64_C(1) << 32, 64 * MIB, "above", NULL),
+        MEM_OK);
+    make_kernel();
+    write_file(initrd_path, "x", 1);
+    ck_assert_int_eq(truncate(initrd_path, (off_t)most + 1), 0);
+
+    bool ok = load_kernel(NULL, initrd_path, &error);
+    g_autofree char *words = g_strdup_printf("at most %" G_GUINT64_FORMAT " can", most);
+
+    check_refusal(ok, error, words, "longer than RAM");
+    use_one_run(UINT64_C(1) << 32, 64 * MIB);
+    write_file(initrd_path, "x", 1);
+    ok = load_kernel(NULL, initrd_path, &none);
+    check_refusal(ok, none, "at most 0 can", "no RAM below 4 GiB");
+}
+END_TEST
+
 static const struct {
     const char *what;
     uint64_t len;
@@ -351,6 +396,17 @@ START_TEST(an_initrd_fits_beside_the_kernel_or_is_refused)
     ck_assert_uint_ge(at, 0x300000); /* clear of the kernel's space */
     ck_assert_uint_le(at + initrds[_i].len - 1, initrds[_i].last);
     ck_assert_uint_eq(guest(at, 1), 'x');
+}
+END_TEST
+
+START_TEST(a_missing_kernel_is_named)
+{
+    const EmuLinuxBoot boot = { .kernel = path };
+    g_autoptr(GError) error = NULL;
+
+    bool ok = emu_load_linux(machine, &boot, &error);
+
+    check_refusal(ok, error, path, "missing kernel");
 }
 END_TEST
 
@@ -429,6 +485,9 @@ int main(void)
     tcase_add_test(tc, a_boundless_limit_is_still_bounded_by_our_room);
     tcase_add_loop_test(tc, an_initrd_fits_beside_the_kernel_or_is_refused, 0,
                         G_N_ELEMENTS(initrds));
+    tcase_add_test(tc, the_initrd_goes_into_the_only_run_of_ram);
+    tcase_add_test(tc, an_initrd_longer_than_the_largest_run_below_4_gib_is_not_read);
+    tcase_add_test(tc, a_missing_kernel_is_named);
     tcase_add_test(tc, a_missing_initrd_is_named);
     tcase_add_test(tc, the_size_field_grew_with_2_04);
     tcase_add_test(tc, the_initrd_may_lie_below_the_kernel);

@@ -228,17 +228,68 @@ START_TEST(runs_cannot_name_pages_without_end)
 }
 END_TEST
 
-START_TEST(ballooned_pages_whose_records_would_fill_the_host_are_refused)
+START_TEST(runs_may_name_each_record_64_times_and_not_once_more)
+{
+    g_autoptr(GByteArray) mm = NULL;
+    g_autoptr(GByteArray) unit = table_bytes(&mm);
+    uint64_t n_pages = 0;
+
+    for (unsigned r = 0; r < b.pgm->ranges->len; r++) {
+        n_pages += ((PgmRange *)g_ptr_array_index(b.pgm->ranges, r))->n_pages;
+    }
+    put_runs(unit, PGM_SAVED_ZERO, UPPER, n_pages / 8, 2 * 64 * 8);
+    put_runs(unit, PGM_SAVED_ZERO, UPPER, n_pages % 8, n_pages % 8 != 0 ? 2 * 64 : 0);
+    guint n_bytes = unit->len;
+
+    put_row(unit, &end_row);
+    ck_assert(try_units(mm, unit, false, NULL));
+    g_byte_array_set_size(unit, n_bytes);
+    put_runs(unit, PGM_SAVED_ZERO, UPPER, 1, 1);
+    put_row(unit, &end_row);
+    ck_assert(!try_units(mm, unit, false, NULL));
+}
+END_TEST
+
+/* Machines of more RAM than may be ballooned at once. */
+static void use_large_machines(void)
 {
     Plan plan = usual;
-    g_autofree char *message = NULL;
 
     plan.ram = 3584 * MIB;
     machine_free(&a);
     machine_free(&b);
     a = machine_new(&plan);
     b = machine_new(&plan);
+}
+
+/* So many pages are sure; beyond, 8 bytes each are at most a quarter of the limit of memory. */
+START_TEST(as_many_pages_as_may_be_noted_are_ballooned_and_not_one_more)
+{
     g_autoptr(GByteArray) mm = NULL;
+
+    use_large_machines();
+    g_autoptr(GByteArray) unit = table_bytes(&mm);
+    guint n_bytes = unit->len;
+
+    gmm_set_limit(gmm, _i == 0 ? 1000 : 8192 + 4);
+    for (uint64_t more = 0; more <= 1; more++) {
+        g_byte_array_set_size(unit, n_bytes);
+        put_runs(unit, PGM_SAVED_BALLOONED, TOP, 1 << 19, 2);
+        if (_i + more != 0) {
+            put_runs(unit, PGM_SAVED_BALLOONED, TOP, (_i == 0 ? 0 : 512) + more, 1);
+        }
+        put_row(unit, &end_row);
+        ck_assert(try_units(mm, unit, false, NULL) == (more == 0));
+    }
+}
+END_TEST
+
+START_TEST(ballooned_pages_whose_records_would_fill_the_host_are_refused)
+{
+    g_autofree char *message = NULL;
+    g_autoptr(GByteArray) mm = NULL;
+
+    use_large_machines();
     g_autoptr(GByteArray) unit = table_bytes(&mm);
     guint n_bytes = unit->len;
 
@@ -315,6 +366,8 @@ int main(void)
     tcase_add_loop_test(tc, hostile_units_are_refused_or_harmless, 0, 3);
     tcase_add_loop_test(tc, every_rule_of_records_is_checked, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(tc, runs_cannot_name_pages_without_end, 0, 2);
+    tcase_add_test(tc, runs_may_name_each_record_64_times_and_not_once_more);
+    tcase_add_loop_test(tc, as_many_pages_as_may_be_noted_are_ballooned_and_not_one_more, 0, 2);
     tcase_add_test(tc, ballooned_pages_whose_records_would_fill_the_host_are_refused);
     tcase_add_loop_test(tc, addresses_must_fit_together, 0, G_N_ELEMENTS(layouts));
     suite_add_tcase(suite, tc);

@@ -52,6 +52,7 @@ static void teardown(void)
 {
     fake_os_heal();
     ck_assert_int_eq(fake_os.n_files, 0);
+    ck_assert_int_eq(fake_os.n_blocks, 0);
     mem_os_set(NULL);
     GDir *dir = g_dir_open(folder, 0, NULL);
     const char *name;
@@ -347,6 +348,7 @@ static const struct {
     { "table: raw", 32 + 8 + 176, true, 8, 35, "entry 0 of the table" },
     { "table: version", 32 + 8 + 164, true, 4, 8, "entry 0 of the table" },
     { "table: name", 32 + 8 + 160, true, 1, 'd', "entry 0 of the table" },
+    { "table's tag", 32 + 8 + 200, true, 4, 0, "the table of units is expected here" },
     { "table: units", 32 + 8 + 196, true, 4, 2, "the table says 2 units; there are 3" },
 };
 
@@ -363,6 +365,33 @@ START_TEST(a_hostile_file_with_good_checksums_is_refused)
     state_reseal(data, bytes.len);
     ck_assert_msg(!is_good(data, bytes.len, &error), "%s", hostile[_i].what);
     ck_assert_msg(strstr(error->message, hostile[_i].message) != NULL, "%s: %s", hostile[_i].what,
+                  error->message);
+    g_free(bytes.data);
+}
+END_TEST
+
+/* A record's own checksum, with that of the whole file put right: last byte, from the end if not
+ * positive. */
+static const struct {
+    int last;
+    const char *message;
+} seals[] = {
+    { 31, "checksum of the header" },   { 32 + 55, "checksum of a unit's begin" },
+    { 88 + 23, "checksum of a block" }, { 88 + 24 + 34 + 23, "checksum of a unit's end" },
+    { -33, "checksum of the table" },
+};
+
+START_TEST(a_checksum_that_alone_is_wrong_is_seen)
+{
+    Bytes bytes = small_file();
+    g_autoptr(GError) error = NULL;
+    uint8_t *data = (uint8_t *)bytes.data;
+    int last = seals[_i].last;
+
+    data[last < 0 ? bytes.len - (size_t)-last : (size_t)last] ^= 0x40;
+    state_seal(data, bytes.len);
+    ck_assert_msg(!is_good(data, bytes.len, &error), "%s", seals[_i].message);
+    ck_assert_msg(strstr(error->message, seals[_i].message) != NULL, "%s: %s", seals[_i].message,
                   error->message);
     g_free(bytes.data);
 }
@@ -645,6 +674,7 @@ int main(void)
     tcase_add_test(tc, bytes_after_the_end_are_seen);
     tcase_add_loop_test(tc, a_hostile_file_with_good_checksums_is_refused, 0,
                         G_N_ELEMENTS(hostile));
+    tcase_add_loop_test(tc, a_checksum_that_alone_is_wrong_is_seen, 0, G_N_ELEMENTS(seals));
     tcase_add_test(tc, a_unit_that_is_there_twice_is_refused);
     tcase_add_test(tc, packed_bytes_that_are_no_frame_of_the_stated_length_are_refused);
     tcase_add_test(tc, random_changes_with_good_checksums_never_harm);
