@@ -67,6 +67,7 @@ void fe_help_run(GString *text)
         "  quire run --drive disk.img --save login.state --save-at login: --until done\n"
         "  quire run --restore login.state --until done\n"
         "      save at a moment and go on; then only the rest, as often as wanted\n"
+        "      (a state saved where the guest resets the machine goes on behind the reset)\n"
         "  quire run --info phys --info 'page FFFC0' --stats='/PGM/ROM/*'\n"
         "      the memory map, everything about one page, and some counters\n");
 }

@@ -8,6 +8,8 @@
  *   sym:NAME       likewise, at a symbol of the loaded kernel
  *   port:PORT[=V]  a write to an I/O port (of value V), both hexadecimal
  *
+ * A word that misses one of these by one slip ("tmie:1") is refused.
+ *
  * FeMomentWatch arms any number of them in one machine; the first one of --until seen asks the
  * machine to stop for good, that of --save-at once for a save.
  *

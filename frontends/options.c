@@ -6,12 +6,12 @@
 
 #include "fail.h"
 #include "qemu-words.h"
+#include "slips.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #define HELP_COLUMN 32
-#define MAX_WORD 32 /* longer words are no mistyped option */
 
 static const FeOption *lookup(const FeOption *table, const char *name, size_t len)
 {
@@ -23,36 +23,13 @@ static const FeOption *lookup(const FeOption *table, const char *name, size_t le
     return NULL;
 }
 
-/* Insertions, deletions and exchanged letters that make @b from @a (Levenshtein). */
-static unsigned edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    unsigned row[MAX_WORD + 1];
-
-    for (size_t j = 0; j <= b_len; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            unsigned above = row[j];
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-
-            row[j] = MIN(MIN(above, row[j - 1]) + 1, change);
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
 static const char *guess(const FeOption *table, const char *name, size_t len)
 {
     const char *best = NULL;
     unsigned best_distance = 3;
 
-    for (const FeOption *option = table; len <= MAX_WORD && option->name != NULL; option++) {
-        unsigned distance = edit_distance(name, len, option->name, strlen(option->name));
+    for (const FeOption *option = table; option->name != NULL; option++) {
+        unsigned distance = fe_slips(name, len, option->name);
 
         if (distance < best_distance) {
             best_distance = distance;
@@ -62,8 +39,9 @@ static const char *guess(const FeOption *table, const char *name, size_t len)
     return best;
 }
 
-static bool refuse_unknown(const FeOption *table, const char *command, const char *word,
-                           GError **error)
+/* @before: (nullable): the option in front of @word, if it took no value and could have. */
+static bool refuse_unknown(const FeOption *table, const char *command, const FeOption *before,
+                           const char *word, GError **error)
 {
     const char *name = word + strspn(word, "-");
     size_t len = strcspn(name, "=");
@@ -71,6 +49,12 @@ static bool refuse_unknown(const FeOption *table, const char *command, const cha
     const char *answer = fe_qemu_word_lookup(bare);
     const char *near_by = guess(table, name, len);
 
+    if (word[0] != '-' && word[0] != '\0' && before != NULL) {
+        g_autofree char *quoted = g_shell_quote(word);
+
+        return fe_fail(error, "'%s' is not an option; did you mean --%s=%s?", word, before->name,
+                       quoted);
+    }
     if (word[0] != '-') {
         return fe_fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'",
                        word, command, command);
@@ -120,6 +104,7 @@ bool fe_options_parse(const FeOption *table, const char *command, char *const *a
                       GError **error)
 {
     g_autoptr(GHashTable) given = g_hash_table_new(g_str_hash, g_str_equal);
+    const FeOption *before = NULL;
 
     for (unsigned n_words = 0; *argv != NULL; argv += n_words) {
         bool dashes = g_str_has_prefix(*argv, "--");
@@ -127,7 +112,7 @@ bool fe_options_parse(const FeOption *table, const char *command, char *const *a
         const char *value = NULL;
 
         if (option == NULL) {
-            return refuse_unknown(table, command, *argv, error);
+            return refuse_unknown(table, command, before, *argv, error);
         }
         if (!find_value(option, *argv, argv[1], &value, &n_words, error)) {
             return false;
@@ -139,6 +124,7 @@ bool fe_options_parse(const FeOption *table, const char *command, char *const *a
             g_prefix_error(error, "--%s: ", option->name);
             return false;
         }
+        before = option->value == FE_VALUE_OPTIONAL && value == NULL ? option : NULL;
     }
     return true;
 }

@@ -177,6 +177,7 @@ static bool end_by_save(const FeRunLoop *loop, FeOutcome *outcome)
     if (loop->saver == NULL) {
         return false;
     }
+    fe_saver_see_stop(loop->saver, &outcome->stop);
     if (fe_moment_watch_take_save(loop->watch)) {
         good = fe_saver_start(loop->saver, &error);
         if (outcome->stop.reason == EMU_STOP_BREAKPOINT) {

@@ -231,6 +231,18 @@ static void print_info(const Run *run, GString *text)
     }
 }
 
+static void say_saved(const Run *run)
+{
+    if (!run->options->quiet) {
+        fe_say("saved: %s", run->options->save);
+    }
+    if (fe_saver_lost_reset(run->saver)) {
+        fe_say("--save: the guest had asked for a reset: the state goes on behind it; save at %s",
+               run->options->reset_continues ? "another moment"
+                                             : "a moment, or use --on-reset continue");
+    }
+}
+
 static void finish_save(Run *run, FeOutcome *outcome)
 {
     g_autoptr(GError) error = NULL;
@@ -242,10 +254,8 @@ static void finish_save(Run *run, FeOutcome *outcome)
         fe_say("%s", error->message);
         outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
     } else if (fe_saver_is_done(run->saver)) {
-        if (!run->options->quiet) {
-            fe_say("saved: %s", run->options->save);
-        }
-    } else {
+        say_saved(run);
+    } else if (!fe_saver_has_begun(run->saver)) {
         fe_say("--save-at was not seen: nothing is saved");
     }
 }

@@ -213,19 +213,42 @@ static bool compare_times(const FeRunOptions *options, const FeRunOptions *saved
     return true;
 }
 
-static bool compare(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
+static bool compare_drives(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
 {
-    if (!compare_sizes(options, saved, error) || !compare_times(options, saved, error)) {
-        return false;
+    if (options->drives->len == 0) {
+        return true;
     }
-    if (options->cpu != NULL && strcmp(options->cpu, cpu_of(saved)) != 0) {
-        return differ(error, options, "cpu", options->cpu, cpu_of(saved));
-    }
-    if (options->drives->len != 0 && options->drives->len != saved->drives->len) {
+    if (options->drives->len != saved->drives->len) {
         return fe_fail(error,
                        "--drive: %u of them here, but %u in the state '%s': name as many, in the "
                        "same order, or leave all away",
                        options->drives->len, saved->drives->len, options->restore);
+    }
+    for (unsigned i = 0; i < options->drives->len; i++) {
+        const FeDrive *here = &g_array_index(options->drives, FeDrive, i);
+        const FeDrive *there = &g_array_index(saved->drives, FeDrive, i);
+
+        /* What the guest wrote is in the state or in the file: one cannot become the other. */
+        if (here->writable != there->writable) {
+            return fe_fail(error,
+                           "--drive: '%s%s' here, but '%s%s' in the state '%s': give it %s rw as "
+                           "there, or leave all away",
+                           here->path, here->writable ? ",rw" : "", there->path,
+                           there->writable ? ",rw" : "", options->restore,
+                           there->writable ? "with" : "without");
+        }
+    }
+    return true;
+}
+
+static bool compare(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
+{
+    if (!compare_sizes(options, saved, error) || !compare_times(options, saved, error) ||
+        !compare_drives(options, saved, error)) {
+        return false;
+    }
+    if (options->cpu != NULL && strcmp(options->cpu, cpu_of(saved)) != 0) {
+        return differ(error, options, "cpu", options->cpu, cpu_of(saved));
     }
     if (options->append != NULL && g_strcmp0(options->append, saved->append) != 0) {
         return differ(error, options, "append", options->append,

@@ -40,7 +40,7 @@ bool fe_bios_sum_parse(const char *sum, uint64_t *ret_size, const char **ret_dig
  * @options: takes what was not given on the command line
  *
  * Files that may have moved (firmware, disks, kernel) are those of the command line if given there;
- * everything else must be the same if given.
+ * everything else, and whether a disk is written, must be the same if given.
  *
  * Returns: false with one line that names both values, or what is wrong with the file's
  */

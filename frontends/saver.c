@@ -22,7 +22,10 @@ struct FeSaver {
     char **strings; /* kept in the file */
     FeProgress progress;
     EmuLiveSave *live; /* while one is running */
+    bool begun;
     bool done;
+    bool reset_asked; /* by the last stop */
+    bool lost_reset;
 };
 
 static bool same_file(const char *a, const char *b)
@@ -93,6 +96,7 @@ static bool begin(FeSaver *saver, GError **error)
                              .progress = fe_progress_pages,
                              .progress_user = &saver->progress };
 
+    saver->begun = true;
     fe_progress_start(&saver->progress, "saving", saver->guest->options->quiet);
     saver->live =
         emu_live_save_new(saver->guest->machine, saver->guest->options->save, &config, error);
@@ -105,6 +109,7 @@ static bool begin(FeSaver *saver, GError **error)
 static bool finish_live(FeSaver *saver, GError **error)
 {
     saver->done = emu_live_save_finish(saver->live, error);
+    saver->lost_reset = saver->reset_asked;
     fe_progress_end(&saver->progress);
     g_clear_pointer(&saver->live, emu_live_save_free);
     if (!saver->done) {
@@ -124,6 +129,11 @@ static bool save_whole(FeSaver *saver, GError **error)
     while (!emu_live_save_step(saver->live, LIVE_PAGES, &at)) {
     }
     return finish_live(saver, error);
+}
+
+void fe_saver_see_stop(FeSaver *saver, const EmuStop *stop)
+{
+    saver->reset_asked = stop->reason == EMU_STOP_RESET;
 }
 
 bool fe_saver_start(FeSaver *saver, GError **error)
@@ -154,9 +164,19 @@ bool fe_saver_finish(FeSaver *saver, GError **error)
     return save_whole(saver, error);
 }
 
+bool fe_saver_has_begun(const FeSaver *saver)
+{
+    return saver->begun;
+}
+
 bool fe_saver_is_done(const FeSaver *saver)
 {
     return saver->done;
+}
+
+bool fe_saver_lost_reset(const FeSaver *saver)
+{
+    return saver->lost_reset;
 }
 
 /* ---- restoring */

@@ -27,6 +27,10 @@ void fe_saver_free(
     FeSaver *saver); /* (nullable); a live save that was not finished leaves nothing */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeSaver, fe_saver_free)
 
+/* To be told of each stop before what follows here: whether the guest asks for a reset just then.
+ */
+void fe_saver_see_stop(FeSaver *saver, const EmuStop *stop);
+
 /* The moment is there: saves, or begins to save live. */
 bool fe_saver_start(FeSaver *saver, GError **error);
 
@@ -37,8 +41,15 @@ bool fe_saver_go_on(FeSaver *saver, GError **error);
 /* The run is over: completes a live save; saves if that was left to the end. */
 bool fe_saver_finish(FeSaver *saver, GError **error);
 
+/* Whether it was begun; what went wrong after that has been said. */
+bool fe_saver_has_begun(const FeSaver *saver);
+
 /* Whether there is a file now. */
 bool fe_saver_is_done(const FeSaver *saver);
+
+/* Whether the guest had asked for a reset when the file was made. A state does not hold that: a
+ * restored guest goes on behind its request. */
+bool fe_saver_lost_reset(const FeSaver *saver);
 
 /**
  * fe_restore_open:

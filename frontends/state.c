@@ -51,10 +51,11 @@ static const FeOption table[] = {
 
 void fe_state_print_help(GString *text)
 {
-    g_string_append(text,
-                    "Usage: quire state FILE [OPTION...]\n"
-                    "Says what is in a saved state and whether it is whole: status 0, or 2 and "
-                    "one line\nthat says what is wrong where.\n");
+    g_string_append(
+        text, "Usage: quire state FILE [OPTION...]\n"
+              "Says what is in a saved state and whether it is whole: status 0, or 2 and "
+              "one line\nthat says what is wrong where; with --json that is on stdout too, as "
+              "\"error\".\n");
     fe_options_print_help(table, text);
     g_string_append(text, "\nExamples:\n"
                           "  quire run --drive disk.img --save login.state --save-at login:\n"
@@ -132,9 +133,9 @@ static void print(const State *state, GString *text)
 
     add_up(reader, &raw, &in_file);
     append_clean(text, state->file);
-    g_string_append_printf(text, ": whole; version %u, %u units, %" U " bytes in %" U "\n",
-                           mem_state_reader_version(reader), mem_state_reader_n_units(reader), raw,
-                           in_file);
+    g_string_append_printf(
+        text, ": whole; version %u; %" U " bytes in %u units, %" U " in the file\n",
+        mem_state_reader_version(reader), raw, mem_state_reader_n_units(reader), in_file);
     g_string_append(text, "memory: ");
     append_clean(text, memory != NULL ? memory : "not said");
     g_string_append_printf(
@@ -152,11 +153,13 @@ static void print(const State *state, GString *text)
     g_string_append_printf(text, "\n%-31s %8s %7s %14s %14s %7s\n", "unit", "instance", "version",
                            "bytes", "in the file", "of it");
     for (unsigned i = 0; mem_state_reader_unit(reader, i, &unit); i++) {
-        double share =
-            unit.raw_bytes != 0 ? 100.0 * (double)unit.file_bytes / (double)unit.raw_bytes : 100.0;
-
-        g_string_append_printf(text, "%-31s %8u %7u %14" U " %14" U " %6.1f%%\n", unit.name,
-                               unit.instance, unit.version, unit.raw_bytes, unit.file_bytes, share);
+        g_string_append_printf(text, "%-31s %8u %7u %14" U " %14" U, unit.name, unit.instance,
+                               unit.version, unit.raw_bytes, unit.file_bytes);
+        if (unit.file_bytes <= unit.raw_bytes && unit.raw_bytes != 0) {
+            g_string_append_printf(text, " %6.1f%%",
+                                   100.0 * (double)unit.file_bytes / (double)unit.raw_bytes);
+        }
+        g_string_append_c(text, '\n');
     }
 }
 
@@ -176,6 +179,17 @@ static void add_units(MemStateReader *reader, JsonArray *units)
     }
 }
 
+static void print_json_node(JsonObject *root, GString *text)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+
+    json_node_take_object(node, root);
+
+    g_autofree char *json = json_to_string(node, TRUE);
+
+    g_string_append_printf(text, "%s\n", json);
+}
+
 static void print_json(const State *state, GString *text)
 {
     MemStateReader *reader = state->reader;
@@ -183,7 +197,6 @@ static void print_json(const State *state, GString *text)
     JsonObject *root = json_object_new();
     JsonArray *units = json_array_new();
     JsonArray *made_with = json_array_new();
-    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
 
     add_units(reader, units);
     for (char *const *string = strings; *string != NULL; string++) {
@@ -205,11 +218,20 @@ static void print_json(const State *state, GString *text)
                                (gint64)MIN(state->guest_ns, (uint64_t)G_MAXINT64));
     json_object_set_array_member(root, "made_with", made_with);
     json_object_set_array_member(root, "units", units);
-    json_node_take_object(node, root);
+    print_json_node(root, text);
+}
 
-    g_autofree char *json = json_to_string(node, TRUE);
+/* For programs: that a file is not whole is an answer too. */
+static void print_json_error(const char *name, const char *message, GString *text)
+{
+    JsonObject *root = json_object_new();
+    g_autofree char *file = g_utf8_make_valid(name, -1);
+    g_autofree char *valid_message = g_utf8_make_valid(message, -1);
 
-    g_string_append_printf(text, "%s\n", json);
+    json_object_set_string_member(root, "file", file);
+    json_object_set_boolean_member(root, "whole", FALSE);
+    json_object_set_string_member(root, "error", valid_message);
+    print_json_node(root, text);
 }
 
 static bool answer(const StateOptions *options, GString *text, GError **error)
@@ -240,8 +262,16 @@ int fe_state(char *const *argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (!parse(argv, &options, &error) || !answer(&options, text, &error)) {
+    if (!parse(argv, &options, &error)) {
         fe_say("%s", error->message);
+        return FE_STATUS_USAGE;
+    }
+    if (!answer(&options, text, &error)) {
+        fe_say("%s", error->message);
+        if (options.json) {
+            print_json_error(options.file, error->message, text);
+            (void)fe_print(text->str);
+        }
         return FE_STATUS_USAGE;
     }
     return fe_print(text->str) ? FE_STATUS_GOOD : FE_STATUS_USAGE;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bulk access: runs of memory that are contiguous on the host go through one memcpy, everything
- * else page by page through access.c. Each byte is touched once, in address order.
+ * else page by page through piece.c. Each byte is touched once, in address order.
  *
  * Watched pages are taken one by one and their watches told; runs end where the next one begins.
  */
-#include "memsys/guest-bytes.h"
+#include "memsys/guest-bytes-internal.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static uint64_t read_run(Pgm *pgm, GPhys gpa, uint64_t len, const uint8_t **ret_
     const PgmPage *page = &span->range->pages[(gpa - span->range->start) >> MEM_PAGE_SHIFT];
 
     for (; run < len; page++) {
-        const uint8_t *host = pgm_host(pgm, pgm_page_id(*page)) + ((gpa + run) & ~MEM_PAGE_MASK);
+        const uint8_t *host = pgm_host(pgm, pgm_page_id(*page)) + pgm_page_offset(gpa + run);
 
         if (pgm_page_handler(*page) == PGM_HANDLER_ALL || (run != 0 && host != *ret_host + run)) {
             break;

@@ -419,7 +419,7 @@ PgmHandler *pgm_handler_lookup(Pgm *pgm, GPhys gpa)
     if (!pgm_place_lookup(pgm, gpa, &place) || !place.range->handlers) {
         return NULL;
     }
-    uint64_t offset = place.index << MEM_PAGE_SHIFT | (gpa & ~MEM_PAGE_MASK);
+    uint64_t offset = pgm_place_offset(&place, gpa);
     unsigned i = handler_index_above(place.range, offset);
 
     if (i == place.range->handlers->len) {

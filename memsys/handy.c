@@ -9,8 +9,8 @@
  * Pages that GMM does not know to be zero are cleared as they are taken, not at refill: they are in
  * the cache when the guest then writes, and copies of shared pages need no clearing at all.
  *
- * Pages that a restore of a snapshot freed (the pool, memsys/saved-stock.c) are taken first: they
- * are in the cache, and a loop of run and restore does not visit GMM.
+ * Pages that a restore of a snapshot freed (the pool, memsys/snapshot-stock.c) are taken first:
+ * they are in the cache, and a loop of run and restore does not visit GMM.
  *
  * Source: VirtualBox's handy pages and their marks of 32 and 8.
  */

@@ -18,7 +18,7 @@ void pgm_info_tlb(Pgm *pgm, GString *text)
         uint64_t tag = pgm->tlb.slots[i].tag;
 
         n_valid += tag != 0;
-        n_writable += (tag & MEM_ACCESS_WRITE) != 0;
+        n_writable += (tag & pgm_tlb_tag(0, MEM_ACCESS_WRITE)) != 0;
     }
     g_string_append_printf(text,
                            "page-map TLB: %" PRIu64 " slots%s, %" PRIu64 " in use, %" PRIu64

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inside of PgmPageSet (memsys/page-set.h).
+ * The inside of PgmPageSet (memsys/page-set-internal.h).
  */
-#include "memsys/page-set.h"
+#include "memsys/page-set-internal.h"
 
 #define HEAP_MAX (UINT64_C(128) << 10) /* bytes; larger sets get a mapping */
 

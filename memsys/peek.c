@@ -2,7 +2,7 @@
 /*
  * The debugger's look: no device, no handler and no watch is called, whatever lies there.
  */
-#include "memsys/guest-bytes.h"
+#include "memsys/guest-bytes-internal.h"
 #include "memsys/pgm-internal.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ MemStatus pgm_peek(Pgm *pgm, GPhys gpa, void *buf, uint64_t len)
             if (view.read_caught) {
                 status = MEM_ERR_RESERVED;
             } else {
-                guest_load(to, pgm_host(pgm, view.read_id) + (gpa & ~MEM_PAGE_MASK), n);
+                guest_load(to, pgm_host(pgm, view.read_id) + pgm_page_offset(gpa), n);
             }
         }
         if (status != MEM_OK) {

@@ -4,9 +4,9 @@
  * machine's thread comes here, but for the reads of other threads in external.c, which hold the PGM
  * lock.
  *
- * Data path: access.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace), view.c
- * what may be done with the page there (PgmView), page-state.c to change it. No other file writes a
- * page record.
+ * Data path: access.c, piece.c, bulk.c and cpu-port.c ask range.c where an address lies (PgmPlace),
+ * view.c what may be done with the page there (PgmView), page-state.c to change it. No other file
+ * writes a page record.
  */
 #pragma once
 
@@ -98,7 +98,7 @@ struct Pgm {
     uint64_t layout_now;          /* number of the layout; see pgm_layout_changed() */
     uint64_t layout_last;         /* highest number there was */
     struct PgmTracking *tracking; /* snapshots and dirty clients; NULL: none yet (tracking.c) */
-    PgmThreads *threads;          /* other threads' requests; never NULL (external.c) */
+    PgmThreads *threads;          /* other threads' requests; never NULL (threads.c) */
     bool locking; /* other threads may come: the machine's thread takes the PGM lock as it changes
                      records and ranges */
     struct MmHeap *heap;   /* NULL: not used yet */
@@ -126,11 +126,12 @@ struct PgmCpu {
     PgmWatchTable *watches; /* by virtual address; NULL: none */
 };
 
-/* In external.c: the PGM lock, recursive; see memsys/external.h. */
+/* In threads.c: the PGM lock, recursive; see memsys/external.h. */
 void pgm_threads_init(Pgm *pgm);
 void pgm_threads_clear(Pgm *pgm);
 void pgm_threads_open(Pgm *pgm); /* for work of GMM's */
 void pgm_threads_close(Pgm *pgm);
+void pgm_threads_share(Pgm *pgm); /* from now on the machine's thread takes the lock; any thread */
 void pgm_lock_slow(const Pgm *pgm);
 void pgm_unlock_slow(const Pgm *pgm);
 
@@ -261,7 +262,7 @@ void pgm_tracking_free(Pgm *pgm);
 uint64_t pgm_tracking_host_pages(const Pgm *pgm);
 unsigned pgm_tracking_verify(Pgm *pgm, GString *report);
 
-/* In saved-stock.c: pages that a restore freed, for the next first writes. */
+/* In snapshot-stock.c: pages that a restore freed, for the next first writes. */
 bool pgm_pool_make_ready(Pgm *pgm); /* from the stock, if that has many; false: it is empty */
 bool pgm_pool_take(Pgm *pgm, PageId *ret_id);
 void pgm_stock_release(Pgm *pgm);
@@ -390,7 +391,7 @@ void pgm_rom_restore_prots(PgmRange *range, const uint8_t *prots); /* one a page
 /* pgm_rom_protect() of pages of a shadowed ROM, which may have lost its place. */
 void pgm_rom_protect_pages(PgmRange *range, uint64_t index, uint64_t n, PgmRomProt prot);
 
-/* ---- access.c */
+/* ---- piece.c */
 
 /* @len bytes that lie in one page; watches are not told. A failed read leaves all ones. */
 MemStatus pgm_piece_read(Pgm *pgm, GPhys gpa, uint8_t *buf, uint32_t len, MemOrigin origin);
@@ -411,7 +412,7 @@ static inline uint64_t pgm_clamp_len(GPhys gpa, uint64_t len)
 /* Bytes from @gpa to the end of its page, at most @len. */
 static inline uint64_t pgm_to_page_end(GPhys gpa, uint64_t len)
 {
-    return MIN(len, MEM_PAGE_SIZE - (gpa & ~MEM_PAGE_MASK));
+    return MIN(len, MEM_PAGE_SIZE - pgm_page_offset(gpa));
 }
 
 /* ---- mmio.c: @len bytes from @offset of the range, split and widened to what the device accepts.

@@ -10,6 +10,7 @@
  * The files of memsys/, in the order an access meets them:
  *   access.h, tlb-access.h  typed accesses; a hit of the page-map TLB ends here
  *   access.c, tlb.c         what missed: the slow path, and filling the table
+ *   piece.c                 a piece of one page, with all that stands in its way
  *   bulk.c, peek.c          runs of bytes; the debugger's look, which calls nobody
  *   cpu-port.c              a CPU's own TLB asks for pages, and hears when answers end
  *   range.c, view.c         where an address lies; what may be done with the page there
@@ -18,9 +19,9 @@
  *   rom.c, mmio.c, mmio2.c, handler.c, watch.c   what is not plain RAM
  * Around the path:
  *   pgm.c, mm*.c, reset.c, preallocate.c, load-image.c   a machine's life and its RAM
- *   tracking.c              before bytes change: dirty.c (clients), snapshot*.c, saved-stock.c
+ *   tracking.c              before bytes change: dirty.c (clients), snapshot*.c, snapshot-stock.c
  *   map.c, balloon.c, share-scan.c, compact.c   pages locked, given back, merged, moved
- *   external.c              other threads, and work for the machine's own
+ *   external.c, threads.c   what other threads do; the PGM lock, work for the machine's thread
  *   gmm*.c, os.c            the process's pages beneath (gmm.h); the host beneath those (os.h)
  *   state-*.c, saved-*.c    files: the container (state_file.h); memory in it (saved_state.h)
  *   info*.c, stats.c, describe.c, verify*.c     what people and checkers see

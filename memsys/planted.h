@@ -3,6 +3,9 @@
  * Bugs on purpose. A fuzz target that finds nothing proves nothing unless it would find something:
  * a build with -Dplanted_bugs=true has one bug a target, and tests/fuzz/run.sh demands that each is
  * found. Every other build has none.
+ *
+ * A macro and nothing else, for memsys/, emu/ and devices/ alike, which is why its name has no
+ * "-internal"; it is not installed, for users of the libraries have no use for it.
  */
 #pragma once
 

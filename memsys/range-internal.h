@@ -136,6 +136,18 @@ typedef struct PgmPlace {
     uint64_t index;  /* page within range */
 } PgmPlace;
 
+/* Of @gpa in its page. */
+static inline uint32_t pgm_page_offset(GPhys gpa)
+{
+    return (uint32_t)(gpa & ~MEM_PAGE_MASK);
+}
+
+/* Of @gpa, which is in the page at @place, in that page's range. */
+static inline uint64_t pgm_place_offset(const PgmPlace *place, GPhys gpa)
+{
+    return place->index << MEM_PAGE_SHIFT | pgm_page_offset(gpa);
+}
+
 static inline PgmPage *pgm_range_page(PgmRange *range, uint64_t index)
 {
     return range->pages ? &range->pages[index] : &range->uniform;

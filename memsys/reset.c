@@ -6,7 +6,7 @@
  * snapshot keeps it, which needs an entry; so all that is needed is made ready before the first
  * page changes, and what then follows needs nothing from anybody.
  */
-#include "memsys/guest-bytes.h"
+#include "memsys/guest-bytes-internal.h"
 #include "memsys/tracking-internal.h"
 
 /* Has the page a host page that it must keep? Somebody has its address, or the machine was promised

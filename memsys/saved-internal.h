@@ -42,7 +42,7 @@
 
 #include "memsys/pgm-internal.h"
 #include "memsys/saved_state.h"
-#include "memsys/state-internal.h"
+#include "memsys/state_file.h"
 
 #include <string.h>
 

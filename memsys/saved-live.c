@@ -10,7 +10,7 @@
  * Source: the passes of VirtualBox's live save as restated in the project's notes; its vote is
  * simplified, and what a page costs is only ever known to the one who writes it.
  */
-#include "memsys/page-set.h"
+#include "memsys/page-set-internal.h"
 #include "memsys/saved-internal.h"
 #include "memsys/tracking-internal.h"
 

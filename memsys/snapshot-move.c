@@ -5,7 +5,7 @@
  * the edge again holds the far end.
  *
  * Neither can fail: bytes are copied or swapped where both sides have a page; else the page itself
- * changes sides, for which saved-stock.c always has room.
+ * changes sides, for which snapshot-stock.c always has room.
  *
  * Of a page's way only the last step is told to CPUs: all is one batch.
  *

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "memsys/os.h"
-#include "memsys/state_format.h"
+#include "memsys/state-format-internal.h"
 
 #include <zstd.h>
 

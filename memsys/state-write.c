@@ -7,8 +7,8 @@
  */
 #define _GNU_SOURCE /* O_PATH */
 #include "memsys/os.h"
-#include "memsys/state-internal.h"
-#include "memsys/state_format.h"
+#include "memsys/state-format-internal.h"
+#include "memsys/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
 /*
  * The container of a saved state: a header, named units one after the other, each a stream of bytes
  * cut into zstd-compressed blocks with an xxh3 checksum each, a table of the units and a checksum
- * over all. Integers are little-endian; a file says its version. Behind it: state_format.h (the
- * bytes), state-write.c (writing), state-check.c (all of a file verified first), state-read.c
- * (handing out). Units are opaque here: memory's are in memsys/saved_state.h.
+ * over all. Integers are little-endian; a file says its version. Behind it: state-write.c
+ * (writing), state-check.c (all of a file verified first), state-read.c (handing out), and the
+ * bytes in state-format-internal.h. Units are opaque here: memory's are in memsys/saved_state.h.
  *
  * Writing goes to a temporary file in the same folder, then fsync, rename, fsync of the folder:
  * under the real name there is always the old state or the new one, whole.

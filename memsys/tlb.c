@@ -20,7 +20,7 @@ static void use_table(Pgm *pgm, PgmTlbSlot *slots, uint64_t n_slots)
 
 bool pgm_tlb_init(Pgm *pgm, unsigned n_slots, bool may_grow)
 {
-    pgm->tlb_small_slots = MAX(n_slots, 2);
+    pgm->tlb_small_slots = n_slots;
     pgm->tlb_small = pgm->os->try_alloc0(pgm->tlb_small_slots * sizeof(PgmTlbSlot));
     pgm->tlb_may_grow = may_grow;
     use_table(pgm, pgm->tlb_small, pgm->tlb_small_slots);
@@ -81,7 +81,7 @@ static void set_slot(Pgm *pgm, GPhys start, uint64_t perms, PageId id)
     }
     PgmTlbSlot *slot = &pgm->tlb.slots[(start >> MEM_PAGE_SHIFT) & pgm->tlb.mask];
 
-    slot->tag = start | perms;
+    slot->tag = pgm_tlb_tag(start, perms);
     slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, id) - start;
     pgm->stats.tlb_fills++;
 }

@@ -36,7 +36,7 @@
 #pragma once
 
 #include "memsys/dirty.h"
-#include "memsys/page-set.h"
+#include "memsys/page-set-internal.h"
 #include "memsys/pgm-internal.h"
 #include "memsys/snapshot.h"
 
@@ -182,7 +182,7 @@ void pgm_edge_filter(Pgm *pgm, PgmEdge *edge, PgmEntryFilter keep, void *user);
 void pgm_edge_trim(Pgm *pgm);
 void pgm_entries_count(PgmTracking *tracking, int64_t delta);
 
-/* ---- saved-stock.c */
+/* ---- snapshot-stock.c */
 void pgm_chain_push(Pgm *pgm, PgmPageChain *chain, PageId id);
 PageId pgm_chain_pop(Pgm *pgm, PgmPageChain *chain); /* not empty */
 /* The stock is not empty; false if GMM has no page. May ask the embedder for pages, who may do

@@ -352,8 +352,8 @@ static void check_tlb(Check *check)
     for (uint64_t i = 0; i <= pgm->tlb.mask; i++) {
         const PgmTlbSlot *slot = &pgm->tlb.slots[i];
         GPhys gpa = slot->tag & MEM_PAGE_MASK;
-        bool read = (slot->tag & MEM_ACCESS_READ) != 0;
-        bool write = (slot->tag & MEM_ACCESS_WRITE) != 0;
+        bool read = (slot->tag & pgm_tlb_tag(0, MEM_ACCESS_READ)) != 0;
+        bool write = (slot->tag & pgm_tlb_tag(0, MEM_ACCESS_WRITE)) != 0;
         PgmPlace place;
         PgmView view;
 
@@ -363,6 +363,10 @@ static void check_tlb(Check *check)
         if (((gpa >> MEM_PAGE_SHIFT) & pgm->tlb.mask) != i || !pgm_place_lookup(pgm, gpa, &place)) {
             bad(check, "TLB slot %" PRIu64 " holds 0x%" PRIx64 ", which is not there", i, gpa);
             continue;
+        }
+        if ((slot->tag & ~(MEM_PAGE_MASK | pgm_tlb_tag(0, MEM_ACCESS_READ | MEM_ACCESS_WRITE))) !=
+            0) {
+            bad(check, "TLB tag of 0x%" PRIx64 " has bits that mean nothing", gpa);
         }
         pgm_view(&place, &view);
         if (gpa + slot->addend != (uint64_t)(uintptr_t)pgm_host(pgm, view.read_id) ||

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "memsys/state_format.h"
+#include "memsys/state-format-internal.h"
 
 #include <glib.h>
 

@@ -27,7 +27,7 @@ declare -A FILES=(
     [linux]='emu/loader-linux.c'
     [memory]='memsys/access.c memsys/balloon.c memsys/bulk.c memsys/compact.c memsys/dirty.c memsys/handler.c
         memsys/large-run.c memsys/load-image.c memsys/map.c memsys/mmio.c memsys/mmio2.c memsys/page-state.c
-        memsys/peek.c memsys/preallocate.c memsys/range.c memsys/reset.c memsys/rom.c memsys/share-scan.c
+        memsys/peek.c memsys/piece.c memsys/preallocate.c memsys/range.c memsys/reset.c memsys/rom.c memsys/share-scan.c
         memsys/snapshot.c memsys/snapshot-edge.c memsys/snapshot-layout.c memsys/snapshot-move.c
         memsys/snapshot-save.c memsys/snapshot-tree.c memsys/view.c'
     [pci]='devices/pci.c devices/i440fx.c devices/piix3.c devices/piix3_ide.c devices/piix4_pm.c'

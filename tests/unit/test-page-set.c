@@ -2,7 +2,7 @@
 /*
  * Page sets against a plain array, at sizes around the width of a word and of a level.
  */
-#include "memsys/page-set.h"
+#include "memsys/page-set-internal.h"
 #include "tests/unit/fake-os.h"
 
 #include <check.h>

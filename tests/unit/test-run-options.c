@@ -166,12 +166,24 @@ START_TEST(given_files_replace_saved_ones)
 {
     g_autoptr(FeRunOptions) options = NULL;
 
-    saved_and_applied("--drive c.img,rw", "--restore s --drive other --bios b --on-reset continue",
-                      &options);
+    saved_and_applied("--drive c.img,rw",
+                      "--restore s --drive other,rw --bios b --on-reset continue", &options);
     ck_assert_str_eq(options->bios, "b");
     ck_assert_str_eq(g_array_index(options->drives, FeDrive, 0).path, "other");
-    ck_assert(!g_array_index(options->drives, FeDrive, 0).writable);
+    ck_assert(g_array_index(options->drives, FeDrive, 0).writable);
     ck_assert(options->reset_continues);
+}
+END_TEST
+
+START_TEST(a_disk_is_written_or_not_as_it_was)
+{
+    g_autoptr(FeRunOptions) first = parse("--drive c.img,rw");
+    g_autoptr(FeRunOptions) options = parse("--restore s --drive c.img");
+    g_auto(GStrv) strings = fe_saved_options_new(first, "fw.bin");
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!fe_saved_options_apply(strings, options, &error));
+    ck_assert_msg(strstr(error->message, "with rw as there") != NULL, "%s", error->message);
 }
 END_TEST
 
@@ -287,6 +299,7 @@ int main(void)
     tcase_add_test(all, states_and_info_items);
     tcase_add_test(all, saved_options_come_back);
     tcase_add_test(all, given_files_replace_saved_ones);
+    tcase_add_test(all, a_disk_is_written_or_not_as_it_was);
     tcase_add_test(all, files_that_are_gone_are_not_missed);
     tcase_add_loop_test(all, strange_saved_options_are_refused, 0, G_N_ELEMENTS(bad_strings));
     tcase_add_test(all, trace_has_classes_and_perhaps_a_file);

@@ -136,10 +136,16 @@ static void flaw_tlb_address(void)
 
 static void flaw_tlb_write(void)
 {
-    *slot_of(P + PAGE) = (PgmTlbSlot) { (P + PAGE) | MEM_ACCESS_WRITE, slot_of(P)->addend };
+    *slot_of(P + PAGE) =
+        (PgmTlbSlot) { pgm_tlb_tag(P + PAGE, MEM_ACCESS_WRITE), slot_of(P)->addend };
     PgmTlbSlot *slot = slot_of(P + PAGE);
 
     slot->addend = (uint64_t)(uintptr_t)pgm_host(pgm, page_at(P + PAGE).id) - (P + PAGE);
+}
+
+static void flaw_tlb_tag(void)
+{
+    slot_of(P)->tag |= 1;
 }
 
 static void flaw_tlb_slot(void)
@@ -149,7 +155,7 @@ static void flaw_tlb_slot(void)
 
 static void flaw_tlb_nowhere(void)
 {
-    slot_of(ABOVE + 0x100000)->tag = (ABOVE + 0x100000) | MEM_ACCESS_READ;
+    slot_of(ABOVE + 0x100000)->tag = pgm_tlb_tag(ABOVE + 0x100000, MEM_ACCESS_READ);
 }
 
 static void flaw_rom(void)
@@ -291,19 +297,14 @@ static void flaw_shown(void)
 }
 
 static void (*const flaws[])(void) = {
-    flaw_lock_lost,    flaw_locked_zero,  flaw_lock_count,
-    flaw_untouched,    flaw_handy_twice,  flaw_handy_in_use,
-    flaw_rom_bytes,    flaw_rom_prot,     flaw_executed,
-    flaw_nowhere,      flaw_shown,        flaw_handler_order,
-    flaw_count,        flaw_sum,          flaw_same_id,
-    flaw_free_id,      flaw_no_id,        flaw_shared_private,
-    flaw_type,         flaw_state,        flaw_written,
-    flaw_handler_bits, flaw_handler_gone, flaw_tlb_address,
-    flaw_tlb_write,    flaw_tlb_slot,     flaw_tlb_nowhere,
-    flaw_rom,          flaw_mmio2_run,    flaw_untracked,
-    flaw_alias,        flaw_alias_count,  flaw_span_order,
-    flaw_span_short,   flaw_cache,        flaw_batch,
-    flaw_stock,
+    flaw_lock_lost,    flaw_locked_zero,   flaw_lock_count,     flaw_untouched,   flaw_handy_twice,
+    flaw_handy_in_use, flaw_rom_bytes,     flaw_rom_prot,       flaw_executed,    flaw_nowhere,
+    flaw_shown,        flaw_handler_order, flaw_count,          flaw_sum,         flaw_same_id,
+    flaw_free_id,      flaw_no_id,         flaw_shared_private, flaw_type,        flaw_state,
+    flaw_written,      flaw_handler_bits,  flaw_handler_gone,   flaw_tlb_address, flaw_tlb_write,
+    flaw_tlb_slot,     flaw_tlb_nowhere,   flaw_tlb_tag,        flaw_rom,         flaw_mmio2_run,
+    flaw_untracked,    flaw_alias,         flaw_alias_count,    flaw_span_order,  flaw_span_short,
+    flaw_cache,        flaw_batch,         flaw_stock,
 };
 
 /* Runs in a process of its own that ends without teardown: what is broken stays broken. */
