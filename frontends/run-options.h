@@ -36,9 +36,18 @@ typedef struct FeDump {
     FeRange range;
 } FeDump;
 
+/* --type TEXT, with the --type-at behind it. */
+typedef struct FeTyped {
+    char *text;   /* as given, see devices/typist.h */
+    FeMoment *at; /* NULL: from the start */
+} FeTyped;
+
+typedef enum FeVga { FE_VGA_DEFAULT, FE_VGA_NONE, FE_VGA_STD } FeVga;
+
 /* Questions that are answered instead of a run. */
 typedef enum FeAsked {
     FE_ASKED_RUN,
+    FE_ASKED_PRINT_MACHINE,
     FE_ASKED_HELP,
     FE_ASKED_VERSION,
     FE_ASKED_CPUS,
@@ -69,13 +78,26 @@ typedef struct FeRunOptions {
     char *kernel;
     char *append;
     char *initrd;
-    GArray *drives; /* of FeDrive, at most DEV_PC_MAX_DRIVES */
-    GArray *loads;  /* of FeLoad */
+    GArray *drives;         /* of FeDrive, at most DEV_PC_MAX_DRIVES */
+    GArray *loads;          /* of FeLoad */
+    FeVga vga;              /* DEFAULT: std if a screen is asked for (fe_run_options_has_vga()) */
+    char *vga_rom;          /* file; NULL: the distribution's */
+    char *nic;              /* model; NULL: none */
+    char *nic_rom;          /* file; NULL: the distribution's */
+    GPtrArray *option_roms; /* of char *: files */
     FeSink serial;
     FeSink debugcon;
-    GPtrArray *until;     /* of FeMoment */
-    uint64_t timeout_ns;  /* wall; 0: none */
-    uint64_t max_time_ns; /* guest; EMU_CLOCK_NEVER: none */
+    GArray *typed;              /* of FeTyped */
+    GPtrArray *screens;         /* of char *: files for --screen, .png or .txt */
+    uint64_t screen_every_ns;   /* guest; 0: none */
+    char *screen_dir;           /* of --screen-every */
+    char *screen_record;        /* animated PNG; NULL: none */
+    GPtrArray *memory_pictures; /* of char *: files, .png or .json */
+    GPtrArray *memory_films;    /* likewise */
+    char *machine_file;         /* --machine FILE.ini; NULL: none */
+    GPtrArray *until;           /* of FeMoment */
+    uint64_t timeout_ns;        /* wall; 0: none */
+    uint64_t max_time_ns;       /* guest; EMU_CLOCK_NEVER: none */
     EmuClockMode clock;
     int64_t rtc_seconds;
     bool reset_continues;
@@ -107,6 +129,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeRunOptions, fe_run_options_free)
 /* The rules between options that are left when all are known: at the end of fe_run_options_new(),
  * for a restored run once those of its file were added (saved-options.h). */
 bool fe_run_options_check(const FeRunOptions *options, GError **error);
+
+/* Whether the machine has a VGA: said so, or needed by what else was asked for. */
+bool fe_run_options_has_vga(const FeRunOptions *options);
 
 /* The options' table as text. */
 void fe_run_options_print_help(GString *text);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pictures as PNG files, by libpng. A file appears under its name only when it is whole: a picture
+ * that could not be written leaves what was there before.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Pixels of one picture, 0x00RRGGBB, row by row without gaps. */
+typedef struct FePixels {
+    unsigned width; /* 1 to 16384 */
+    unsigned height;
+    uint32_t *pixels;
+} FePixels;
+
+/**
+ * fe_png_write:
+ * @title: (nullable): a line of text that the file carries
+ *
+ * RGB, 8 bits a channel; the same pixels make the same bytes.
+ *
+ * Returns: false with an error that names the file
+ */
+bool fe_png_write(const char *path, const FePixels *picture, const char *title, GError **error);
