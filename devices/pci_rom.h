@@ -18,12 +18,13 @@ typedef struct DevPciRom DevPciRom;
 
 /**
  * dev_pci_rom_new:
- * @function: gets the register (size of the image rounded up to a power of 2, at least 2 KiB shown
- *   as pages); its chip calls dev_pci_rom_decode() from its written()
+ * @function: initialised; gets the register (size of the image rounded up to a power of 2, at least
+ *   a page, as the specification advises); its chip calls dev_pci_rom_decode() from its written()
  * @image: copied; begins with 55 AA, up to DEV_PCI_ROM_MAX_LEN bytes; filled up with FF
+ * @owner: of memory region 6, unique in the machine
  *
- * The image is made to fit the function: vendor and device of its PCI data structure are checked,
- * not changed.
+ * One image of the file must be for the function: vendor and device of its PCI data structure are
+ * checked, not changed, since firmware silently passes over a ROM that is for another card.
  *
  * Returns: (transfer full): or %NULL with an error that names @name and what is wrong with it
  */
@@ -31,5 +32,6 @@ DevPciRom *dev_pci_rom_new(DevPciFunction *function, Pgm *pgm, const void *image
                            const char *owner, const char *name, GError **error);
 void dev_pci_rom_free(DevPciRom *rom);
 
-/* Maps, moves or unmaps as the registers say now. After a write to them, at reset. */
+/* Maps, moves or unmaps as the registers say now; not over RAM or anything else that lies there.
+ * After a write to them, at reset. Not after a state was loaded: memory puts mappings back. */
 void dev_pci_rom_decode(DevPciRom *rom);
