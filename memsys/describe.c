@@ -276,3 +276,53 @@ void pgm_print_map(Pgm *pgm, GString *text)
     }
     pgm_info_lines_end(&lines, "runs of pages");
 }
+
+/* ---- the map as values */
+
+static PgmPageRun page_at(Pgm *pgm, PgmRange *range, GPhys gpa)
+{
+    PgmPlace place = {
+        .gpa = gpa, .shown = range, .range = range, .index = (gpa - range->start) >> MEM_PAGE_SHIFT
+    };
+
+    if (range->kind == PGM_RANGE_MMIO && range->pages != NULL) {
+        pgm_mmio_follow_alias(&place);
+    }
+    PgmPage page = shown_page(&place);
+
+    return (PgmPageRun) { .start = gpa,
+                          .type = pgm_page_type(page),
+                          .state = pgm_page_state(page),
+                          .handler = pgm_page_handler(page),
+                          .executed = pgm_page_type(page) != PGM_PAGE_MMIO &&
+                                      pgm_page_executed(pgm, pgm_page_id(page)) };
+}
+
+static bool is_alike(const PgmPageRun *a, const PgmPageRun *b)
+{
+    return a->type == b->type && a->state == b->state && a->handler == b->handler &&
+           a->executed == b->executed;
+}
+
+bool pgm_range_foreach_run(Pgm *pgm, unsigned index, PgmPageRunVisitor visit, void *user)
+{
+    if (index >= pgm->spans.n) {
+        return false;
+    }
+    PgmSpan span = pgm->spans.spans[index];
+    PgmPageRun run = page_at(pgm, span.range, span.first);
+
+    for (GPhys gpa = next_page(&span, span.first); gpa <= span.last; gpa = next_page(&span, gpa)) {
+        PgmPageRun next = page_at(pgm, span.range, gpa);
+
+        if (!is_alike(&run, &next)) {
+            run.n_pages = (gpa - run.start) >> MEM_PAGE_SHIFT;
+            if (!visit(&run, user)) {
+                return false;
+            }
+            run = next;
+        }
+    }
+    run.n_pages = (span.last - run.start + 1) >> MEM_PAGE_SHIFT;
+    return visit(&run, user);
+}

@@ -265,6 +265,32 @@ bool pgm_range_get(const Pgm *pgm, unsigned index, PgmRangeInfo *ret_info);
  */
 bool pgm_page_query(Pgm *pgm, GPhys gpa, PgmPageInfo *ret_info);
 
+/* Pages in a row that are alike, as reads see them. */
+typedef struct PgmPageRun {
+    GPhys start;
+    uint64_t n_pages;
+    PgmPageType type;
+    PgmPageState state;
+    PgmHandlerState handler;
+    bool executed;
+} PgmPageRun;
+
+/* False ends the visit. */
+typedef bool (*PgmPageRunVisitor)(const PgmPageRun *run, void *user);
+
+/**
+ * pgm_range_foreach_run:
+ * @index: of a range, as pgm_range_get() has it
+ * @visit: must not change memory
+ *
+ * Visits the longest runs of equal pages that together are the range, in order of address; MMIO
+ * pages that show device memory are told as what they show. Counts nothing. O(pages whose record
+ * was ever changed, and those of ROM and devices), whatever the size of RAM.
+ *
+ * Returns: false if @visit ended it or there is no such range
+ */
+bool pgm_range_foreach_run(Pgm *pgm, unsigned index, PgmPageRunVisitor visit, void *user);
+
 /**
  * pgm_describe:
  * @gpa: any address
