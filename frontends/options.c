@@ -13,41 +13,45 @@
 
 #define HELP_COLUMN 32
 
-static const FeOption *lookup(const FeOption *table, const char *name, size_t len)
+static const FeOption *lookup(const FeOption *const *tables, const char *name, size_t len)
 {
-    for (const FeOption *option = table; option->name != NULL; option++) {
-        if (strlen(option->name) == len && memcmp(option->name, name, len) == 0) {
-            return option;
+    for (; *tables != NULL; tables++) {
+        for (const FeOption *option = *tables; option->name != NULL; option++) {
+            if (strlen(option->name) == len && memcmp(option->name, name, len) == 0) {
+                return option;
+            }
         }
     }
     return NULL;
 }
 
-static const char *guess(const FeOption *table, const char *name, size_t len)
+static const char *guess(const FeOption *const *tables, const char *name, size_t len)
 {
     const char *best = NULL;
     unsigned best_distance = 3;
 
-    for (const FeOption *option = table; option->name != NULL; option++) {
-        unsigned distance = fe_slips(name, len, option->name);
+    for (; *tables != NULL; tables++) {
+        for (const FeOption *option = *tables; option->name != NULL; option++) {
+            unsigned distance = fe_slips(name, len, option->name);
 
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = option->name;
+            if (distance < best_distance) {
+                best_distance = distance;
+                best = option->name;
+            }
         }
     }
     return best;
 }
 
 /* @before: (nullable): the option in front of @word, if it took no value and could have. */
-static bool refuse_unknown(const FeOption *table, const char *command, const FeOption *before,
-                           const char *word, GError **error)
+static bool refuse_unknown(const FeOption *const *tables, const char *command,
+                           const FeOption *before, const char *word, GError **error)
 {
     const char *name = word + strspn(word, "-");
     size_t len = strcspn(name, "=");
     g_autofree char *bare = g_strndup(name, len);
     const char *answer = fe_qemu_word_lookup(bare);
-    const char *near_by = guess(table, name, len);
+    const char *near_by = guess(tables, name, len);
 
     if (word[0] != '-' && word[0] != '\0' && before != NULL) {
         g_autofree char *quoted = g_shell_quote(word);
@@ -59,7 +63,7 @@ static bool refuse_unknown(const FeOption *table, const char *command, const FeO
         return fe_fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'",
                        word, command, command);
     }
-    if (lookup(table, name, len) != NULL) {
+    if (lookup(tables, name, len) != NULL) {
         return fe_fail(error, "%s is spelled --%s here", word, bare);
     }
     if (answer != NULL) {
@@ -72,49 +76,95 @@ static bool refuse_unknown(const FeOption *table, const char *command, const FeO
     return fe_fail(error, "unknown option %s; see '%s --help'", word, command);
 }
 
-/* The value of @option: behind '=' in @word, or @next. *ret_n_words is how many words it all took.
- */
-static bool find_value(const FeOption *option, const char *word, const char *next,
-                       const char **ret_value, unsigned *ret_n_words, GError **error)
+static bool refuse_missing(const FeOption *option, GError **error)
 {
-    const char *sign = strchr(word, '=');
+    return fe_fail(error, "--%s needs %s: for example --%s %s", option->name,
+                   option->value == FE_VALUE_TWO ? "two words" : "a value", option->name,
+                   option->example);
+}
+
+static bool is_word(const char *word)
+{
+    return word != NULL && !g_str_has_prefix(word, "--");
+}
+
+/* Two words, which may come as one with a space between. */
+static bool find_two(const FeOption *option, char *const *words, char **ret_value,
+                     unsigned *ret_n_words, GError **error)
+{
+    const char *sign = strchr(words[0], '=');
+    const char *first = sign != NULL ? sign + 1 : words[1];
+
+    if (sign == NULL && !is_word(first)) {
+        return refuse_missing(option, error);
+    }
+    const char *space = strchr(first, ' ');
+
+    *ret_n_words = sign != NULL ? 1 : 2;
+    if (space != NULL) {
+        if (space == first || space[strspn(space, " ")] == '\0') {
+            return refuse_missing(option, error);
+        }
+        *ret_value = g_strdup(first);
+        return true;
+    }
+    const char *second = words[*ret_n_words];
+
+    if (first[0] == '\0' || !is_word(second) || second[0] == '\0') {
+        return refuse_missing(option, error);
+    }
+    *ret_value = g_strconcat(first, " ", second, NULL);
+    (*ret_n_words)++;
+    return true;
+}
+
+/* The value of @option, whose word is @words[0]: behind '=' there, or the next. *ret_n_words is how
+ * many words it all took. */
+static bool find_value(const FeOption *option, char *const *words, char **ret_value,
+                       unsigned *ret_n_words, GError **error)
+{
+    const char *sign = strchr(words[0], '=');
+    const char *value = sign != NULL ? sign + 1 : NULL;
 
     *ret_n_words = 1;
-    *ret_value = sign != NULL ? sign + 1 : NULL;
+    *ret_value = NULL;
+    if (option->value == FE_VALUE_TWO) {
+        return find_two(option, words, ret_value, ret_n_words, error);
+    }
     if (option->value == FE_VALUE_NONE && sign != NULL) {
         return fe_fail(error, "--%s takes no value: leave '%s' away", option->name, sign);
     }
     if (option->value == FE_VALUE_NEEDED && sign == NULL) {
-        if (next == NULL || g_str_has_prefix(next, "--")) {
-            return fe_fail(error, "--%s needs a value: for example --%s %s", option->name,
-                           option->name, option->example);
+        if (!is_word(words[1])) {
+            return refuse_missing(option, error);
         }
-        *ret_value = next;
+        value = words[1];
         *ret_n_words = 2;
     }
-    if (*ret_value != NULL && (*ret_value)[0] == '\0') {
+    if (value != NULL && value[0] == '\0') {
         return fe_fail(error, "--%s: the value is empty: for example --%s%s%s", option->name,
                        option->name, option->value == FE_VALUE_OPTIONAL ? "=" : " ",
                        option->example);
     }
+    *ret_value = g_strdup(value);
     return true;
 }
 
-bool fe_options_parse(const FeOption *table, const char *command, char *const *argv, void *target,
-                      GError **error)
+bool fe_options_parse(const FeOption *const *tables, const char *command, char *const *argv,
+                      void *target, GError **error)
 {
     g_autoptr(GHashTable) given = g_hash_table_new(g_str_hash, g_str_equal);
     const FeOption *before = NULL;
 
     for (unsigned n_words = 0; *argv != NULL; argv += n_words) {
         bool dashes = g_str_has_prefix(*argv, "--");
-        const FeOption *option = dashes ? lookup(table, *argv + 2, strcspn(*argv + 2, "=")) : NULL;
-        const char *value = NULL;
+        const FeOption *option = dashes ? lookup(tables, *argv + 2, strcspn(*argv + 2, "=")) : NULL;
+        g_autofree char *value = NULL;
 
         if (option == NULL) {
-            return refuse_unknown(table, command, before, *argv, error);
+            return refuse_unknown(tables, command, before, *argv, error);
         }
-        if (!find_value(option, *argv, argv[1], &value, &n_words, error)) {
+        if (!find_value(option, argv, &value, &n_words, error)) {
             return false;
         }
         if (!g_hash_table_add(given, (void *)(uintptr_t)option->name) && !option->repeats) {
@@ -147,12 +197,14 @@ static void print_option(const FeOption *option, GString *text)
     }
 }
 
-void fe_options_print_help(const FeOption *table, GString *text)
+void fe_options_print_help(const FeOption *const *tables, GString *text)
 {
-    for (const FeOption *option = table; option->name != NULL; option++) {
-        if (option->group != NULL) {
-            g_string_append_printf(text, "\n%s:\n", option->group);
+    for (; *tables != NULL; tables++) {
+        for (const FeOption *option = *tables; option->name != NULL; option++) {
+            if (option->group != NULL) {
+                g_string_append_printf(text, "\n%s:\n", option->group);
+            }
+            print_option(option, text);
         }
-        print_option(option, text);
     }
 }

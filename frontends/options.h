@@ -18,6 +18,8 @@ typedef enum FeOptionValue {
     FE_VALUE_NONE,
     FE_VALUE_NEEDED,
     FE_VALUE_OPTIONAL, /* `--stats` or `--stats=FILE` */
+    FE_VALUE_TWO,      /* `--screen-every 0.1 DIR`; its words come joined by a space, as they may be
+                          given in one word: `--screen-every='0.1 DIR'` */
 } FeOptionValue;
 
 typedef struct FeOption {
@@ -35,6 +37,7 @@ typedef struct FeOption {
 
 /**
  * fe_options_parse:
+ * @tables: the table, in parts; ended by NULL
  * @command: for messages: "quire run"
  * @argv: words after the command, ended by NULL
  * @target: given to each set function
@@ -44,7 +47,7 @@ typedef struct FeOption {
  * Returns: false with EMU_ERROR_INVALID at the first word that is wrong; options before it have
  * been set
  */
-bool fe_options_parse(const FeOption *table, const char *command, char *const *argv, void *target,
-                      GError **error);
+bool fe_options_parse(const FeOption *const *tables, const char *command, char *const *argv,
+                      void *target, GError **error);
 
-void fe_options_print_help(const FeOption *table, GString *text);
+void fe_options_print_help(const FeOption *const *tables, GString *text);

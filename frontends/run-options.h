@@ -42,6 +42,12 @@ typedef struct FeTyped {
     FeMoment *at; /* NULL: from the start */
 } FeTyped;
 
+/* --memory-film. */
+typedef struct FeFilm {
+    char *path;
+    uint64_t every_ns; /* guest time a slice; 0: not said */
+} FeFilm;
+
 typedef enum FeVga { FE_VGA_DEFAULT, FE_VGA_NONE, FE_VGA_STD } FeVga;
 
 /* Questions that are answered instead of a run. */
@@ -81,9 +87,9 @@ typedef struct FeRunOptions {
     GArray *drives;         /* of FeDrive, at most DEV_PC_MAX_DRIVES */
     GArray *loads;          /* of FeLoad */
     FeVga vga;              /* DEFAULT: std if a screen is asked for (fe_run_options_has_vga()) */
-    char *vga_rom;          /* file; NULL: the distribution's */
+    char *vga_rom;          /* file, or "none"; NULL: the distribution's */
     char *nic;              /* model; NULL: none */
-    char *nic_rom;          /* file; NULL: the distribution's */
+    char *nic_rom;          /* file, or "none"; NULL: the distribution's */
     GPtrArray *option_roms; /* of char *: files */
     FeSink serial;
     FeSink debugcon;
@@ -93,7 +99,7 @@ typedef struct FeRunOptions {
     char *screen_dir;           /* of --screen-every */
     char *screen_record;        /* animated PNG; NULL: none */
     GPtrArray *memory_pictures; /* of char *: files, .png or .json */
-    GPtrArray *memory_films;    /* likewise */
+    GPtrArray *memory_films;    /* likewise, as given: see fe_film_parse() */
     char *machine_file;         /* --machine FILE.ini; NULL: none */
     GPtrArray *until;           /* of FeMoment */
     uint64_t timeout_ns;        /* wall; 0: none */
@@ -132,6 +138,13 @@ bool fe_run_options_check(const FeRunOptions *options, GError **error);
 
 /* Whether the machine has a VGA: said so, or needed by what else was asked for. */
 bool fe_run_options_has_vga(const FeRunOptions *options);
+
+/**
+ * fe_film_parse:
+ * @text: FILE.png or FILE.json, perhaps with `,every=SECONDS` behind it
+ * @ret_film: its path is (transfer full)
+ */
+bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error);
 
 /* The options' table as text. */
 void fe_run_options_print_help(GString *text);

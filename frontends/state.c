@@ -49,6 +49,8 @@ static const FeOption table[] = {
     { 0 },
 };
 
+static const FeOption *const tables[] = { table, NULL };
+
 void fe_state_print_help(GString *text)
 {
     g_string_append(
@@ -56,7 +58,7 @@ void fe_state_print_help(GString *text)
               "Says what is in a saved state and whether it is whole: status 0, or 2 and "
               "one line\nthat says what is wrong where; with --json that is on stdout too, as "
               "\"error\".\n");
-    fe_options_print_help(table, text);
+    fe_options_print_help(tables, text);
     g_string_append(text, "\nExamples:\n"
                           "  quire run --drive disk.img --save login.state --save-at login:\n"
                           "  quire state login.state\n"
@@ -79,7 +81,7 @@ static bool parse(char *const *argv, StateOptions *options, GError **error)
         }
     }
     g_ptr_array_add(words, NULL);
-    if (!fe_options_parse(table, "quire state", (char *const *)words->pdata, options, error)) {
+    if (!fe_options_parse(tables, "quire state", (char *const *)words->pdata, options, error)) {
         return false;
     }
     return options->help || options->file != NULL ||

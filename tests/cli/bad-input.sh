@@ -85,7 +85,15 @@ refuse "-machine is spelled --machine here" run -machine pc
 refuse "-M: spelled --machine" run -M pc
 refuse "-hda: spelled --drive" run -hda x
 refuse "-nographic: leave it away" run -nographic
-refuse "-display: leave it away" run -display none
+refuse "-display: leave it away*--screen FILE.png" run -display none
+refuse "-vga is spelled --vga here" run -vga std
+refuse "-nic is spelled --nic here" run -nic none
+refuse "-net: a network card is --nic MODEL" run -net nic
+refuse "-netdev: leave it away*--nic MODEL" run -netdev user
+refuse "-screendump: spelled --screen FILE.png" run -screendump x
+refuse "-sendkey: spelled --type" run -sendkey ret
+refuse "-readconfig: spelled --machine FILE.ini" run -readconfig x
+refuse "-writeconfig: spelled --print-machine" run -writeconfig x
 refuse "-no-reboot: leave it away*--on-reset stop" run -no-reboot
 refuse "-nodefaults: leave it away" run -nodefaults
 refuse "-d: spelled --trace" run -d int
@@ -95,16 +103,16 @@ refuse "-s:*not there yet" run -s
 refuse "-gdb:*not there yet" run -gdb tcp::1234
 refuse "-monitor:*not there yet" run -monitor stdio
 refuse "-smp: there is one CPU" run -smp 2
-refuse "-device:*not there yet*--load" run -device loader,file=x
+refuse "-device: cards are --vga std*--nic MODEL*--load" run -device VGA
 refuse "-fw_cfg:*not there yet" run -fw_cfg name=x
 refuse "-loadvm: spelled --restore FILE" run -loadvm x
 refuse "-incoming: spelled --restore FILE" run -incoming x
 refuse "-savevm: spelled --save FILE" run -savevm x
-refuse "-option-rom:*not there yet" run -option-rom x
+refuse "-option-rom is spelled --option-rom here" run -option-rom x
 refuse "--hda: spelled --drive" run --hda x
 
 # --- values
-refuse "--machine: there is no machine 'q35': say pc" run --machine q35
+refuse "--machine: there is no machine 'q35': say pc*.ini" run --machine q35
 refuse "--memory: '128'*128M or 128K" run --memory 128
 refuse "--memory: '134217728'*128M or 131072K" run --memory 134217728
 refuse "--memory: '0'*128M" run --memory 0
@@ -175,6 +183,33 @@ refuse "--save-live needs --save FILE and --save-at" run --save "$tmp/s" --save-
 refuse "--restore is given twice" run --restore a --restore b
 refuse "--load: what is in RAM comes from --restore" run --restore "$tmp/s" --load "$tmp/zeros@1000"
 refuse "--append needs --kernel" run --append quiet
+refuse "--vga: there is no VGA 'cirrus': say std or none" run --vga cirrus
+refuse "--vga-rom needs --vga std" run --vga-rom x
+refuse "--nic-rom needs --nic MODEL" run --nic-rom x
+refuse "--screen: there is no screen without a VGA*--vga none" run --vga none --screen "$tmp/a.png"
+refuse "--screen-every: there is no screen" run --vga none --screen-every 1 "$tmp/d"
+refuse "--screen-record: there is no screen" run --screen-record "$tmp/a.png" --vga none
+refuse "--screen: 'x.jpg' does not say what*FILE.png*FILE.txt" run --screen x.jpg
+refuse "--screen: '.png' does not say what" run --screen .png
+refuse "--screen: 'd/.txt' does not say what" run --screen d/.txt
+refuse "--screen-every needs two words*--screen-every 0.1 shots" run --screen-every
+refuse "--screen-every needs two words" run --screen-every 0.1
+refuse "--screen-every needs two words" run --screen-every 0.1 --quiet
+refuse "--screen-every needs two words" run --screen-every 0.1 ""
+refuse "--screen-every needs two words" run --screen-every "0.1 " --quiet
+refuse "--screen-every needs two words" run --screen-every=0.1
+refuse "--screen-every needs two words" run "--screen-every= shots"
+refuse "--screen-every: 'x' is no time" run --screen-every x shots
+refuse "--screen-every: no time at all*0.1 shots" run --screen-every=0 shots
+refuse "--screen-every is given twice" run --screen-every 1 a --screen-every 2 b
+refuse "--screen-record: 'a.gif' does not say*animated PNG" run --screen-record a.gif
+refuse "--memory-picture: 'a.svg' does not say*FILE.png*FILE.json" run --memory-picture a.svg
+refuse "--memory-film: 'a' does not say*,every=SECONDS" run --memory-film a,every=1
+refuse "--memory-film: no time at all*a.png,every=0.1" run --memory-film a.png,every=0
+refuse "--memory-film: 'x' is no time" run --memory-film a.png,every=x
+refuse "--type-at: say what to type first*--type TEXT" run --type-at time:1 --type a
+refuse "--type-at: --type 'b' has a moment already" run --type a --type-at x --type b --type-at y --type-at z
+refuse "--type-at: 'x' is no time" run --type a --type-at time:x
 refuse "--initrd needs --kernel" run --initrd "$tmp/zeros"
 
 # --- files

@@ -41,7 +41,8 @@ prints 'Usage: quire state FILE' help state
 # Each option that the issue names is in the help.
 for option in machine memory ram-hole no-overcommit bios kernel append initrd drive load cpu serial debugcon until \
     timeout max-time clock rtc on-reset dump map stats stats-json info save save-at save-live restore trace quiet version \
-    help; do
+    vga vga-rom nic nic-rom option-rom type type-at screen screen-every screen-record memory-picture memory-film \
+    print-machine help; do
     prints "  --$option" run --help
 done
 

@@ -92,6 +92,104 @@ START_TEST(what_repeats_keeps_its_order)
 }
 END_TEST
 
+/* Words apart by '|', for those with spaces. */
+static FeRunOptions *parse_words(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, "|", -1);
+    GError *error = NULL;
+    FeRunOptions *options = fe_run_options_new(words, &error);
+
+    ck_assert_msg(options != NULL, "%s: %s", line, error ? error->message : "");
+    return options;
+}
+
+static const char *const two_words[] = {
+    "--screen-every|0.1|shots of it|--quiet",
+    "--screen-every|0.1 shots of it|--quiet",
+    "--screen-every=0.1|shots of it|--quiet",
+    "--screen-every=0.1 shots of it|--quiet",
+};
+
+START_TEST(two_words_come_apart_or_in_one)
+{
+    g_autoptr(FeRunOptions) options = parse_words(two_words[_i]);
+
+    ck_assert_uint_eq(options->screen_every_ns, 100000000);
+    ck_assert_str_eq(options->screen_dir, "shots of it");
+    ck_assert(options->quiet);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    bool vga;
+} vgas[] = {
+    { "--quiet", false },
+    { "--vga none", false },
+    { "--vga std", true },
+    { "--vga std --vga-rom none", true },
+    { "--screen a.txt", true },
+    { "--screen-every 1 d", true },
+    { "--screen-record a.png", true },
+    { "--memory-picture a.png --memory-film b.json,every=2 --type a", false },
+};
+
+START_TEST(whoever_looks_at_a_screen_gets_a_vga)
+{
+    g_autoptr(FeRunOptions) options = parse(vgas[_i].line);
+
+    ck_assert(fe_run_options_has_vga(options) == vgas[_i].vga);
+}
+END_TEST
+
+START_TEST(a_moment_belongs_to_the_text_before_it)
+{
+    g_autoptr(FeRunOptions) options =
+        parse("--type a --type b --type-at time:2 --type c --type-at x");
+
+    ck_assert_uint_eq(options->typed->len, 3);
+    const FeTyped *typed = &g_array_index(options->typed, FeTyped, 0);
+
+    ck_assert_str_eq(typed[0].text, "a");
+    ck_assert_ptr_null(typed[0].at);
+    ck_assert_str_eq(typed[1].text, "b");
+    ck_assert_int_eq(typed[1].at->kind, FE_MOMENT_TIME);
+    ck_assert_str_eq(typed[2].text, "c");
+    ck_assert_str_eq(typed[2].at->text, "x");
+}
+END_TEST
+
+START_TEST(cards_and_pictures)
+{
+    g_autoptr(FeRunOptions) options =
+        parse("--vga std --vga-rom v --nic e1000 --nic-rom none --option-rom a --option-rom b "
+              "--screen a.png --screen b.txt --screen-record c.png --memory-picture d.json "
+              "--memory-picture e.png --memory-film f.png,every=0.5 --memory-film g.json");
+    FeFilm film = { NULL, 0 };
+
+    ck_assert_int_eq(options->vga, FE_VGA_STD);
+    ck_assert_str_eq(options->vga_rom, "v");
+    ck_assert_str_eq(options->nic, "e1000");
+    ck_assert_str_eq(options->nic_rom, "none");
+    ck_assert_uint_eq(options->option_roms->len, 2);
+    ck_assert_str_eq(g_ptr_array_index(options->option_roms, 1), "b");
+    ck_assert_uint_eq(options->screens->len, 2);
+    ck_assert_str_eq(g_ptr_array_index(options->screens, 1), "b.txt");
+    ck_assert_str_eq(options->screen_record, "c.png");
+    ck_assert_uint_eq(options->memory_pictures->len, 2);
+    ck_assert_str_eq(g_ptr_array_index(options->memory_pictures, 0), "d.json");
+    ck_assert_uint_eq(options->memory_films->len, 2);
+    ck_assert(fe_film_parse(g_ptr_array_index(options->memory_films, 0), &film, NULL));
+    ck_assert_str_eq(film.path, "f.png");
+    ck_assert_uint_eq(film.every_ns, 500000000);
+    g_free(film.path);
+    ck_assert(fe_film_parse(g_ptr_array_index(options->memory_films, 1), &film, NULL));
+    ck_assert_str_eq(film.path, "g.json");
+    ck_assert_uint_eq(film.every_ns, 0);
+    g_free(film.path);
+}
+END_TEST
+
 START_TEST(stats_takes_a_glob_or_a_json_file)
 {
     g_autoptr(FeRunOptions) text = parse("--stats --map");
@@ -295,6 +393,10 @@ int main(void)
     tcase_add_loop_test(all, values_come_behind_space_or_equals_in_any_order, 0,
                         G_N_ELEMENTS(spellings));
     tcase_add_test(all, what_repeats_keeps_its_order);
+    tcase_add_loop_test(all, two_words_come_apart_or_in_one, 0, G_N_ELEMENTS(two_words));
+    tcase_add_loop_test(all, whoever_looks_at_a_screen_gets_a_vga, 0, G_N_ELEMENTS(vgas));
+    tcase_add_test(all, a_moment_belongs_to_the_text_before_it);
+    tcase_add_test(all, cards_and_pictures);
     tcase_add_test(all, stats_takes_a_glob_or_a_json_file);
     tcase_add_test(all, states_and_info_items);
     tcase_add_test(all, saved_options_come_back);
