@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FE_PNG_MAX_SIDE 16384
+
 /* Pixels of one picture, 0x00RRGGBB, row by row without gaps. */
 typedef struct FePixels {
-    unsigned width; /* 1 to 16384 */
+    unsigned width; /* 1 to FE_PNG_MAX_SIDE */
     unsigned height;
     uint32_t *pixels;
 } FePixels;
@@ -25,3 +27,7 @@ typedef struct FePixels {
  * Returns: false with an error that names the file
  */
 bool fe_png_write(const char *path, const FePixels *picture, const char *title, GError **error);
+
+/* The same of pixels that are somebody else's. */
+bool fe_png_write_pixels(const char *path, unsigned width, unsigned height, const uint32_t *pixels,
+                         const char *title, GError **error);

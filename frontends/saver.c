@@ -10,9 +10,7 @@
 #include "progress.h"
 #include "saved-options.h"
 
-#include <errno.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Pages of a live save between two slices of the run: some milliseconds of writing. */
 #define LIVE_PAGES 4096
@@ -38,26 +36,6 @@ static bool same_file(const char *a, const char *b)
            of_a.st_ino == of_b.st_ino;
 }
 
-/* A file appears by being renamed: its folder must let us, and what is there must be a file. */
-static bool check_path(const char *path, GError **error)
-{
-    g_autofree char *folder = g_path_get_dirname(path);
-    struct stat info;
-    int host_error = 0;
-
-    if (mem_os()->stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-        host_error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
-    } else if (mem_os()->stat(folder, &info) != 0) {
-        host_error = errno;
-    } else if (!S_ISDIR(info.st_mode)) {
-        host_error = ENOTDIR;
-    } else if (access(folder, W_OK | X_OK) != 0) {
-        host_error = errno;
-    }
-    return host_error == 0 || fe_fail(error, "--save: cannot write '%s': %s; name another file",
-                                      path, g_strerror(host_error));
-}
-
 FeSaver *fe_saver_new(FeGuest *guest, FeFiles *files, GError **error)
 {
     const FeRunOptions *options = guest->options;
@@ -66,12 +44,10 @@ FeSaver *fe_saver_new(FeGuest *guest, FeFiles *files, GError **error)
     saver->guest = guest;
     saver->strings =
         fe_saved_options_add_sum(fe_saved_options_new(options, guest->bios_name), guest->bios_sum);
-    if (!check_path(options->save, error)) {
-        return NULL;
-    }
     /* Saving over the state one came from is fine: it has been read by then. */
-    if (!same_file(options->save, options->restore) &&
-        !fe_files_add_input(files, "--save", options->save, true, error)) {
+    if (!fe_files_can_replace("--save", options->save, error) ||
+        (!same_file(options->save, options->restore) &&
+         !fe_files_add_replaced(files, "--save", options->save, error))) {
         return NULL;
     }
     if (!emu_save_possible(guest->machine, error)) {
