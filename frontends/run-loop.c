@@ -4,7 +4,7 @@
  *
  * The guest runs in slices of guest time. Where a run is cut means nothing to the guest
  * (emu/clock.h), so slices need no agreement with anything; they only bound how long a typed key or
- * a lost stop request waits.
+ * a lost stop request waits. Ticks cut slices further, unseen by all else.
  */
 #include "run-loop.h"
 
@@ -134,20 +134,79 @@ static bool end_by_stop(const FeRunLoop *loop, FeOutcome *outcome)
     return true;
 }
 
-static EmuStop run_slice(const FeRunLoop *loop, bool keys_may_come)
+static void flush(const FeRunLoop *loop)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
+        if (loop->outputs[i] != NULL) {
+            fe_output_flush(loop->outputs[i]);
+        }
+    }
+}
+
+/* The earliest of all ticks, or EMU_CLOCK_NEVER. */
+static uint64_t next_tick(const FeRunLoop *loop)
+{
+    uint64_t due_ns = EMU_CLOCK_NEVER;
+
+    for (unsigned i = 0; loop->ticks != NULL && i < loop->ticks->len; i++) {
+        const FeTick *tick = g_ptr_array_index(loop->ticks, i);
+
+        due_ns = MIN(due_ns, tick->due_ns);
+    }
+    return due_ns;
+}
+
+/* Calls what is due. */
+static bool call_ticks(const FeRunLoop *loop, GError **error)
+{
+    uint64_t now = emu_clock_now(emu_machine_clock(loop->guest->machine));
+
+    for (unsigned i = 0; loop->ticks != NULL && i < loop->ticks->len; i++) {
+        FeTick *tick = g_ptr_array_index(loop->ticks, i);
+
+        if (tick->due_ns <= now) {
+            if (!tick->call(tick->user, now, error)) {
+                return false;
+            }
+            g_assert(tick->due_ns > now);
+        }
+    }
+    return true;
+}
+
+/* Runs to @limit_ns, or to another stop, and pauses for each tick on the way. To whoever polls keys
+ * or goes on with a save between slices, the pauses are not there. False: a tick failed. */
+static bool run_to(const FeRunLoop *loop, uint64_t limit_ns, EmuStop *ret_stop, GError **error)
 {
     EmuMachine *machine = loop->guest->machine;
+    const EmuClock *clock = emu_machine_clock(machine);
+
+    for (;;) {
+        *ret_stop = emu_machine_run(machine, MIN(limit_ns, next_tick(loop)));
+        flush(loop);
+        if (!call_ticks(loop, error)) {
+            return false;
+        }
+        if (ret_stop->reason != EMU_STOP_TIME || emu_clock_now(clock) >= limit_ns) {
+            return true;
+        }
+    }
+}
+
+static bool run_slice(const FeRunLoop *loop, bool keys_may_come, EmuStop *ret_stop, GError **error)
+{
     uint64_t limit = MIN(fe_moment_watch_deadline(loop->watch), loop->guest->options->max_time_ns);
-    uint64_t now = emu_clock_now(emu_machine_clock(machine));
+    uint64_t now = emu_clock_now(emu_machine_clock(loop->guest->machine));
 
     if (now >= limit) {
-        return (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
+        *ret_stop = (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
+        return true;
     }
     if (keys_may_come || (loop->saver != NULL && fe_saver_is_active(loop->saver))) {
         /* At multiples, whatever cut the slice before. */
         limit = MIN(limit, now - now % KEYS_NS + KEYS_NS);
     }
-    return emu_machine_run(machine, limit);
+    return run_to(loop, limit, ret_stop, error);
 }
 
 static uint64_t bytes_executed(const FeRunLoop *loop)
@@ -156,15 +215,6 @@ static uint64_t bytes_executed(const FeRunLoop *loop)
 
     emu_machine_get_stats(loop->guest->machine, &stats);
     return stats.bytes_executed;
-}
-
-static void flush(const FeRunLoop *loop)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(loop->outputs); i++) {
-        if (loop->outputs[i] != NULL) {
-            fe_output_flush(loop->outputs[i]);
-        }
-    }
 }
 
 /* Saves if the moment has come, and goes on with a live save. Returns: whether the run is over,
@@ -196,6 +246,7 @@ static bool end_by_save(const FeRunLoop *loop, FeOutcome *outcome)
 void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
 {
     FeOutcome outcome = { .stop = { .reason = EMU_STOP_TIME } };
+    g_autoptr(GError) error = NULL;
     uint64_t n_bytes = UINT64_MAX;
     bool keys_may_come = true;
     bool over = false;
@@ -207,8 +258,10 @@ void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
             keys_may_come = fe_terminal_poll(n_bytes_now == n_bytes);
         }
         n_bytes = n_bytes_now;
-        outcome.stop = run_slice(loop, keys_may_come);
-        flush(loop);
+        if (!run_slice(loop, keys_may_come, &outcome.stop, &error)) {
+            end(&outcome, FE_STATUS_USAGE, false, g_strdup(error->message));
+            break;
+        }
         fe_moment_watch_see_stop(loop->watch, &outcome.stop);
 
         if (end_by_save(loop, &outcome)) {

@@ -9,6 +9,7 @@
 #include "moments.h"
 #include "output.h"
 #include "saver.h"
+#include "ticks.h"
 
 /* How a run ended. */
 typedef struct FeOutcome {
@@ -23,6 +24,7 @@ typedef struct FeRunLoop {
     FeMomentWatch *watch;
     FeSaver *saver;       /* NULL: nothing is saved */
     FeOutput *outputs[2]; /* of the consoles; NULL: none */
+    GPtrArray *ticks;     /* of FeTick *, in the order they are called in; NULL: none */
 } FeRunLoop;
 
 /* Runs to the end. Signals and terminal must have been set up. */
