@@ -486,6 +486,14 @@ bool dev_i8042_key(DevI8042 *kbc, const uint8_t *codes, size_t len)
     return true;
 }
 
+bool dev_i8042_awaits_key(const DevI8042 *kbc)
+{
+    const KbcState *s = &kbc->state;
+
+    return (mode_of(s) & (MODE_IRQ1 | MODE_NO_KEYBOARD)) == MODE_IRQ1 && s->kbd.scanning &&
+           s->kbd.queue.len == 0 && !s->full && !s->answer_waits;
+}
+
 void dev_i8042_save(const DevI8042 *kbc, GByteArray *out)
 {
     emu_state_save(&desc, &kbc->state, out);

@@ -36,6 +36,10 @@ void dev_i8042_reset(void *kbc); /* a DevI8042 */
  */
 bool dev_i8042_key(DevI8042 *kbc, const uint8_t *codes, size_t len);
 
+/* Whether the guest looks for keys: it has allowed the keyboard's interrupt, keyboard and interface
+ * are switched on, and it has taken all bytes that the keyboard sent. */
+bool dev_i8042_awaits_key(const DevI8042 *kbc);
+
 /* Loading does not drive the A20 pin: port 92 may have spoken last, and the CPU saves its own view
  * of it. */
 void dev_i8042_save(const DevI8042 *kbc, GByteArray *out);

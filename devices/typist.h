@@ -5,8 +5,9 @@
  *
  * Text is UTF-8 of which US-ASCII can be typed. `\n` Enter, `\t` Tab, `\b` Backspace and `\e`
  * Escape are spelled with a backslash, a backslash itself twice. Other keys stand in braces,
- * perhaps held together: {F12}, {Up}, {Ctrl-C}, {Ctrl-Alt-Del}; `{{` is a brace. {Wait 0.5} rests
- * half a second of guest time.
+ * perhaps held together: {F12}, {Up}, {KP5}, {Ctrl-C}, {Ctrl-Alt-Del}; a letter there is the key,
+ * with no Shift but one that is named. `{{` is a brace. {Wait 0.5} rests half a second of guest
+ * time.
  *
  * Thread: the machine's.
  */
@@ -28,8 +29,9 @@ bool dev_typist_check(const char *text, GError **error);
 /**
  * dev_typist_type:
  *
- * Adds to what waits to be typed. Keys are pressed one after the other while the machine runs; a
- * keyboard that the guest has not switched on yet, or whose queue is full, is waited for.
+ * Adds to what waits to be typed. Keys are pressed and released one after the other, 10 ms apart,
+ * while the machine runs. Each waits until the guest has allowed the keyboard's interrupt, switched
+ * keyboard and controller on, and taken what was sent before.
  *
  * Returns: false, with nothing taken, for text it does not understand or has no room for
  */
