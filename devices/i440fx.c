@@ -40,6 +40,7 @@ struct DevI440fx {
     DevPciBus *bus;
     Pgm *pgm;
     PgmMmio2 *smram;
+    EmuLine smram_line; /* somebody else's window lies at the same place */
 };
 
 static const DevPciReg regs[] = {
@@ -115,15 +116,17 @@ static void apply_smram(DevI440fx *bridge)
     bool visible = (bits & (SMRAM_OPEN | SMRAM_CLOSED | SMRAM_LOCKED | SMRAM_ENABLE)) ==
                    (SMRAM_OPEN | SMRAM_ENABLE);
     bool mapped = pgm_mmio2_address(bridge->smram) != MEM_GPHYS_NIL;
-    MemStatus status = MEM_OK;
 
     if (visible && !mapped) {
-        status = pgm_mmio2_map(bridge->smram, SMRAM_START, NULL);
+        emu_line_set(&bridge->smram_line, true);
+        mapped = pgm_mmio2_map(bridge->smram, SMRAM_START, NULL) == MEM_OK;
     } else if (!visible && mapped) {
-        status = pgm_mmio2_unmap(bridge->smram);
+        mapped = pgm_mmio2_unmap(bridge->smram) != MEM_OK;
     }
-    /* Another device may own the place (a display adapter's window): then that one stays. */
-    (void)status;
+    /* Not mapped though visible: something lies there that does not hear of the line. It stays. */
+    if (!mapped) {
+        emu_line_set(&bridge->smram_line, false);
+    }
 }
 
 static void apply_all(DevI440fx *bridge)
@@ -175,6 +178,12 @@ DevI440fx *dev_i440fx_new(DevPciBus *bus, Pgm *pgm, GError **error)
     dev_pci_bus_add(bus, DEV_PCI_DEVFN(0, 0), &bridge->pci);
     apply_all(bridge);
     return bridge;
+}
+
+void dev_i440fx_set_smram_line(DevI440fx *bridge, EmuLine line)
+{
+    bridge->smram_line = line;
+    emu_line_set(&line, pgm_mmio2_address(bridge->smram) != MEM_GPHYS_NIL);
 }
 
 void dev_i440fx_free(DevI440fx *bridge)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "devices/pci.h"
+#include "emu/lines.h"
 #include "emu/state-units.h"
 #include "memsys/pgm.h"
 
@@ -24,6 +25,16 @@ typedef struct DevI440fx DevI440fx;
  */
 DevI440fx *dev_i440fx_new(DevPciBus *bus, Pgm *pgm, GError **error);
 void dev_i440fx_free(DevI440fx *bridge);
+
+/**
+ * dev_i440fx_set_smram_line:
+ * @line: true while SMRAM shows at A0000; driven before it is mapped and after it is unmapped, and
+ *   now
+ *
+ * For a display adapter whose window has to give way. What was restored or loaded needs no line:
+ * both sides keep what they know as state.
+ */
+void dev_i440fx_set_smram_line(DevI440fx *bridge, EmuLine line);
 
 /* @bridge: a DevI440fx. Clears SMRAM. */
 void dev_i440fx_reset(void *bridge);

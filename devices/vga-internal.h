@@ -3,7 +3,9 @@
  * Shared by the files of the VGA: its registers, and how its parts speak to each other.
  *
  * Video memory holds the four planes byte by byte: byte N of plane P is memory[4 * N + P]. Chained
- * modes and VBE modes show the same bytes in order.
+ * modes and VBE modes show the same bytes in order. Where even and odd addresses take turns (text,
+ * CGA), address A of the window is byte A / 2 of plane A % 2: a character is memory[4 * N], its
+ * attribute memory[4 * N + 1].
  *
  * Source: IBM VGA XGA Technical Reference Manual (1992), chapters 2 and 3; Bochs VBE
  * extension's register list.
@@ -43,7 +45,12 @@ enum {
 #define VBE_LFB_ENABLED 0x40u
 #define VBE_NO_CLEAR 0x80u
 
-/* All that a guest can program. Index registers hold what was written; accesses with an index past
+/* While VBE_ENABLED is set, sizes and offsets are in bounds (vga-vbe.c): all that is shown lies in
+ * video memory, VBE_VIRT_WIDTH * bits / 8 bytes a line, 15 bits taking 16 (4 bits: of all planes
+ * together). VBE's timing is that of 640x480; the VGA's own registers are set to match a mode, and
+ * the guest may change them afterwards.
+ *
+ * All that a guest can program. Index registers hold what was written; accesses with an index past
  * the end read 0 and write nothing. */
 typedef struct VgaRegs {
     uint8_t misc;
