@@ -170,11 +170,6 @@ uint64_t emu_timer_deadline(const EmuTimer *timer)
     return timer->deadline;
 }
 
-uint64_t emu_clock_next_deadline(const EmuClock *clock)
-{
-    return clock->next_deadline;
-}
-
 void emu_clock_run_due(EmuClock *clock)
 {
     g_assert(!clock->in_guest);

@@ -60,7 +60,4 @@ void emu_timer_cancel(EmuTimer *timer);
 /* The deadline it waits for, or EMU_CLOCK_NEVER. */
 uint64_t emu_timer_deadline(const EmuTimer *timer);
 
-/* The earliest deadline of all timers, or EMU_CLOCK_NEVER if none is set. */
-uint64_t emu_clock_next_deadline(const EmuClock *clock);
-
 #pragma GCC visibility pop

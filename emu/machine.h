@@ -161,6 +161,10 @@ EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns);
  * its interrupt however long that takes: emu_machine_request_stop() ends it. */
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n);
 
+/* Whether the processor is halted and nothing in the machine will wake it: no timer is set and no
+ * interrupt waits. emu_machine_run() without a time to stop at would end with EMU_STOP_HALTED. */
+bool emu_machine_is_halted_for_good(const EmuMachine *machine);
+
 /* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request
  * a stop. */
 typedef void (*EmuPortHook)(void *user, bool write, uint16_t port, unsigned size, uint32_t value);

@@ -419,3 +419,11 @@ EmuStop emu_machine_step(EmuMachine *machine, uint64_t n)
 {
     return run(machine, EMU_CLOCK_NEVER, &n);
 }
+
+bool emu_machine_is_halted_for_good(const EmuMachine *machine)
+{
+    return machine->halted && !machine->has_kept && !machine->intr_level &&
+           !machine->intr_visible && !machine->init_pending &&
+           machine->pending.reason == EMU_STOP_NONE &&
+           machine->clock->next_deadline == EMU_CLOCK_NEVER;
+}

@@ -174,6 +174,16 @@ static bool call_ticks(const FeRunLoop *loop, GError **error)
     return true;
 }
 
+/* Where the next pause is. A guest that waits for nothing is not kept waiting by ticks: without a
+ * limit the machine says so and stops. */
+static uint64_t pause_at(const FeRunLoop *loop, uint64_t limit_ns)
+{
+    if (limit_ns == EMU_CLOCK_NEVER && emu_machine_is_halted_for_good(loop->guest->machine)) {
+        return EMU_CLOCK_NEVER;
+    }
+    return MIN(limit_ns, next_tick(loop));
+}
+
 /* Runs to @limit_ns, or to another stop, and pauses for each tick on the way. To whoever polls keys
  * or goes on with a save between slices, the pauses are not there. False: a tick failed. */
 static bool run_to(const FeRunLoop *loop, uint64_t limit_ns, EmuStop *ret_stop, GError **error)
@@ -182,7 +192,7 @@ static bool run_to(const FeRunLoop *loop, uint64_t limit_ns, EmuStop *ret_stop, 
     const EmuClock *clock = emu_machine_clock(machine);
 
     for (;;) {
-        *ret_stop = emu_machine_run(machine, MIN(limit_ns, next_tick(loop)));
+        *ret_stop = emu_machine_run(machine, pause_at(loop, limit_ns));
         flush(loop);
         if (!call_ticks(loop, error)) {
             return false;
