@@ -6,13 +6,12 @@
 #include "guest.h"
 
 #include "fail.h"
-#include "memsys/os.h"
+#include "memsys/rom.h"
 #include "saved-options.h"
 
 #include <string.h>
 
-#define BIOS_MAX (UINT64_C(16) << 20)
-#define BIOS_UNIT 4096
+#define OPTION_ROM_NAME 40 /* bytes of a name that are kept */
 #define KERNEL_MAX (UINT64_C(1) << 30)
 
 /* Where an ELF kernel finds its first stack and segment table: the last page of low RAM, which
@@ -20,86 +19,10 @@
 #define FLAT_ESP UINT32_C(0x9F000)
 #define FLAT_GDT UINT64_C(0x9F000)
 
-static const char *const bios_places[] = {
-    "/usr/share/seabios/bios-256k.bin",
-    "/usr/share/qemu/bios-256k.bin",
-    "/usr/share/seabios/bios.bin",
-    "/usr/share/qemu/bios.bin",
-};
-
-static const char *find_bios(GError **error)
+static bool note_inputs(const FeRunOptions *options, FeFiles *files, GError **error)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(bios_places); i++) {
-        struct stat info;
-
-        if (mem_os()->stat(bios_places[i], &info) == 0 && S_ISREG(info.st_mode)) {
-            return bios_places[i];
-        }
-    }
-    g_set_error(
-        error, EMU_ERROR, EMU_ERROR_FILE,
-        "--bios: no SeaBIOS in /usr/share/seabios or /usr/share/qemu; install package seabios "
-        "(apt-get install seabios) or name a firmware image");
-    return NULL;
-}
-
-static GBytes *read_bios(const char *path, GError **error)
-{
-    GBytes *bios = emu_file_read(path, BIOS_MAX, error);
-
-    if (bios == NULL) {
-        g_prefix_error(error, "--bios: ");
-        return NULL;
-    }
-    if (g_bytes_get_size(bios) % BIOS_UNIT != 0) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_FILE,
-                    "--bios: '%s' has %" G_GSIZE_FORMAT " bytes; a firmware image is a multiple of "
-                    "4K (truncated?)",
-                    path, g_bytes_get_size(bios));
-        g_bytes_unref(bios);
-        return NULL;
-    }
-    return bios;
-}
-
-/* The firmware of a restored run: one that is named must be the very same, the state's own may
- * have changed since (what is in ROM comes from the state), but not its size. */
-static bool check_bios(const FeRunOptions *options, const char *path, const char *sum,
-                       GError **error)
-{
-    const char *here = NULL;
-    const char *there = NULL;
-    uint64_t here_size = 0;
-    uint64_t there_size = 0;
-
-    if (options->bios_sum == NULL || strcmp(options->bios_sum, sum) == 0) {
-        return true;
-    }
-    bool known = fe_bios_sum_parse(sum, &here_size, &here) &&
-                 fe_bios_sum_parse(options->bios_sum, &there_size, &there);
-    bool given = (options->given & FE_GIVEN_BIOS) != 0;
-
-    g_assert(known);
-    if (here_size != there_size) {
-        return fe_fail(error,
-                       "--bios: '%s' (%" G_GUINT64_FORMAT
-                       " bytes) here, but '%s' (%" G_GUINT64_FORMAT " bytes) in the state '%s': %s",
-                       path, here_size, options->bios_label != NULL ? options->bios_label : "?",
-                       there_size, options->restore,
-                       given ? "leave it away"
-                             : "the file has changed: name a copy of the old one");
-    }
-    return !given || fe_fail(error,
-                             "--bios: '%s' (SHA-256 %.12s...) here, but '%s' (SHA-256 %.12s...) "
-                             "in the state '%s': leave it away",
-                             path, here, options->bios_label != NULL ? options->bios_label : "?",
-                             there, options->restore);
-}
-
-static bool note_inputs(const FeRunOptions *options, const char *bios, FeFiles *files,
-                        GError **error)
-{
-    bool good = fe_files_add_input(files, "--bios", bios, false, error);
+    bool good = options->machine_file == NULL ||
+                fe_files_add_input(files, "--machine", options->machine_file, false, error);
 
     if (good && options->kernel != NULL) {
         good = fe_files_add_input(files, "--kernel", options->kernel, false, error);
@@ -134,51 +57,173 @@ static bool open_drives(const FeRunOptions *options, DevPcConfig *config, GError
     return true;
 }
 
-static EmuMachine *new_machine(const FeRunOptions *options, DevPcConfig *board, GError **error)
+/* Reads the image @named, or the distribution's. */
+static bool add_rom(FeGuest *guest, FeRomKind kind, unsigned index, const char *named,
+                    FeFiles *files, GError **error)
 {
+    const FeRunOptions *options = guest->options;
+    g_autofree char *found = named == NULL ? fe_rom_find(kind, options->nic, error) : NULL;
+    const char *path = named != NULL ? named : found;
+    FeRomFile *rom =
+        path != NULL ? fe_rom_file_new(options, kind, index, path, files, error) : NULL;
+
+    if (rom != NULL) {
+        g_ptr_array_add(guest->roms, rom);
+    }
+    return rom != NULL;
+}
+
+static bool add_card_rom(FeGuest *guest, FeRomKind kind, const char *named, FeFiles *files,
+                         GError **error)
+{
+    return g_strcmp0(named, FE_NO_ROM) == 0 || add_rom(guest, kind, 0, named, files, error);
+}
+
+static bool read_roms(FeGuest *guest, FeFiles *files, GError **error)
+{
+    const FeRunOptions *options = guest->options;
+    bool good = add_rom(guest, FE_ROM_BIOS, 0, options->bios, files, error);
+
+    if (good && fe_run_options_has_vga(options)) {
+        good = add_card_rom(guest, FE_ROM_VGA, options->vga_rom, files, error);
+    }
+    if (good && options->nic != NULL) {
+        good = add_card_rom(guest, FE_ROM_NIC, options->nic_rom, files, error);
+    }
+    for (unsigned i = 0; good && i < options->option_roms->len; i++) {
+        good = add_rom(guest, FE_ROM_OPTION, i, g_ptr_array_index(options->option_roms, i), files,
+                       error);
+    }
+    for (unsigned i = 0; good && i < options->roms->len; i++) {
+        good = add_rom(guest, FE_ROM_PLAIN, i, g_array_index(options->roms, FeRom, i).path, files,
+                       error);
+    }
+    return good;
+}
+
+/* The first image of its kind; NULL if there is none. */
+static const void *rom_bytes(const FeGuest *guest, FeRomKind kind, size_t *ret_len)
+{
+    for (unsigned i = 0; i < guest->roms->len; i++) {
+        const FeRomFile *rom = g_ptr_array_index(guest->roms, i);
+
+        if (rom->kind == kind) {
+            return g_bytes_get_data(rom->bytes, ret_len);
+        }
+    }
+    return NULL;
+}
+
+/* A ROM of the machine's, where nothing else is. */
+static bool put_plain_rom(FeGuest *guest, const FeRomFile *rom, const FeRom *place, GError **error)
+{
+    size_t len = 0;
+    const void *bytes = g_bytes_get_data(rom->bytes, &len);
+    uint64_t whole = (len + MEM_PAGE_SIZE - 1) & ~(uint64_t)(MEM_PAGE_SIZE - 1);
+    g_autofree char *name = g_path_get_basename(rom->label);
+    MemStatus status =
+        pgm_rom_register(emu_machine_pgm(guest->machine), place->address, whole, bytes, len, 0xFF,
+                         place->shadowed ? PGM_ROM_FLAG_SHADOWED : 0, "rom", name, error);
+
+    if (status != MEM_OK) {
+        g_prefix_error(error, "--rom: '%s': ", rom->path);
+    }
+    return status == MEM_OK;
+}
+
+/* A name for the firmware's list that no option ROM has yet; the end of a long one tells more. */
+static char *option_rom_name(const FeRomFile *rom, unsigned index)
+{
+    g_autofree char *base = g_path_get_basename(rom->label);
+    size_t len = strlen(base);
+
+    return g_strdup_printf("%u-%s", index + 1,
+                           base + (len > OPTION_ROM_NAME ? len - OPTION_ROM_NAME : 0));
+}
+
+static bool put_roms(FeGuest *guest, GError **error)
+{
+    const FeRunOptions *options = guest->options;
+    unsigned n_option_roms = 0;
+    unsigned n_plain = 0;
+
+    for (unsigned i = 0; i < guest->roms->len; i++) {
+        const FeRomFile *rom = g_ptr_array_index(guest->roms, i);
+        size_t len = 0;
+        const void *bytes = g_bytes_get_data(rom->bytes, &len);
+
+        if (rom->kind == FE_ROM_PLAIN &&
+            !put_plain_rom(guest, rom, &g_array_index(options->roms, FeRom, n_plain++), error)) {
+            return false;
+        }
+        if (rom->kind == FE_ROM_OPTION) {
+            g_autofree char *name = option_rom_name(rom, n_option_roms++);
+
+            if (!dev_pc_add_option_rom(guest->pc, name, bytes, len, error)) {
+                g_prefix_error(error, "--option-rom: '%s': ", rom->path);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool build_board(FeGuest *guest, DevPcConfig *board, GError **error)
+{
+    const FeRunOptions *options = guest->options;
     EmuMachineConfig config = {
         .cpu = options->cpu,
         .clock = options->clock,
         .policy = options->no_overcommit ? GMM_NO_OVERCOMMIT : GMM_OVERCOMMIT,
     };
-    g_autoptr(EmuMachine) machine = emu_machine_new(&config, error);
 
-    if (machine == NULL) {
-        return NULL;
+    guest->machine = emu_machine_new(&config, error);
+    if (guest->machine == NULL) {
+        return false;
     }
-    emu_machine_set_init_continues(machine, options->reset_continues);
-    if (dev_pc_new(machine, board, error) == NULL) {
-        if (error != NULL && *error != NULL && !g_str_has_prefix((*error)->message, "--")) {
-            g_prefix_error(error, "--memory: ");
-        }
-        return NULL;
+    emu_machine_set_init_continues(guest->machine, options->reset_continues);
+    guest->pc = dev_pc_new(guest->machine, board, error);
+    if (guest->pc == NULL && error != NULL && *error != NULL &&
+        !g_str_has_prefix((*error)->message, "--")) {
+        g_prefix_error(error, "--memory: ");
     }
-    return g_steal_pointer(&machine);
+    return guest->pc != NULL;
 }
 
-static EmuMachine *build(const FeRunOptions *options, const char *bios_name, GBytes *bios,
-                         GError **error)
+static bool build(FeGuest *guest, GError **error)
 {
-    size_t bios_len = 0;
-    const void *bios_bytes = g_bytes_get_data(bios, &bios_len);
-    /* The same wherever a run is restored. */
-    g_autofree char *label = options->bios_label != NULL ? g_strdup(options->bios_label)
-                                                         : g_canonicalize_filename(bios_name, NULL);
+    const FeRunOptions *options = guest->options;
+    const FeRomFile *bios = g_ptr_array_index(guest->roms, 0);
     DevPcConfig board = {
         .ram_size = options->memory,
         .hole_size = options->ram_hole,
-        .bios = bios_bytes,
-        .bios_len = bios_len,
-        .bios_name = label,
+        .bios_name = bios->label,
         .rtc_seconds = options->rtc_seconds,
+        .vga = fe_run_options_has_vga(options),
+        .nic = options->nic,
     };
-    EmuMachine *machine =
-        open_drives(options, &board, error) ? new_machine(options, &board, error) : NULL;
 
-    for (unsigned i = 0; machine == NULL && i < DEV_PC_MAX_DRIVES; i++) {
-        dev_disk_free(board.drives[i]);
+    board.bios = g_bytes_get_data(bios->bytes, &board.bios_len);
+    board.vga_rom = rom_bytes(guest, FE_ROM_VGA, &board.vga_rom_len);
+    board.nic_rom = rom_bytes(guest, FE_ROM_NIC, &board.nic_rom_len);
+    if (!open_drives(options, &board, error) || !build_board(guest, &board, error)) {
+        for (unsigned i = 0; i < DEV_PC_MAX_DRIVES; i++) {
+            dev_disk_free(board.drives[i]);
+        }
+        return false;
     }
-    return machine;
+    return put_roms(guest, error);
+}
+
+char **fe_guest_saved_options(const FeGuest *guest)
+{
+    const FeRomFile *bios = g_ptr_array_index(guest->roms, 0);
+    char **strings = fe_saved_options_new(guest->options, bios->path);
+
+    for (unsigned i = 0; i < guest->roms->len; i++) {
+        strings = fe_saved_options_add_rom(strings, g_ptr_array_index(guest->roms, i));
+    }
+    return strings;
 }
 
 static bool load_elf(FeGuest *guest, GError **error)
@@ -258,29 +303,19 @@ bool fe_guest_reset(FeGuest *guest, GError **error)
     return options->kernel == NULL || load_kernel(guest, error);
 }
 
+static void free_rom(void *rom)
+{
+    fe_rom_file_free(rom);
+}
+
 FeGuest *fe_guest_new(const FeRunOptions *options, FeFiles *files, GError **error)
 {
     g_autoptr(FeGuest) guest = g_new0(FeGuest, 1);
-    const char *bios_name = options->bios != NULL ? options->bios : find_bios(error);
 
     guest->options = options;
-    if (bios_name == NULL || !note_inputs(options, bios_name, files, error)) {
-        return NULL;
-    }
-    guest->bios_name = bios_name;
-    guest->bios = read_bios(bios_name, error);
-    if (guest->bios == NULL) {
-        return NULL;
-    }
-    g_autofree char *sum = fe_bios_sum(guest->bios);
-
-    if (!check_bios(options, bios_name, sum, error)) {
-        return NULL;
-    }
-    guest->bios_sum =
-        options->restore != NULL ? g_strdup(options->bios_sum) : g_steal_pointer(&sum);
-    guest->machine = build(options, bios_name, guest->bios, error);
-    if (guest->machine == NULL || !fe_guest_reset(guest, error)) {
+    guest->roms = g_ptr_array_new_with_free_func(free_rom);
+    if (!read_roms(guest, files, error) || !note_inputs(options, files, error) ||
+        !build(guest, error) || !fe_guest_reset(guest, error)) {
         return NULL;
     }
     return g_steal_pointer(&guest);
@@ -291,10 +326,7 @@ void fe_guest_free(FeGuest *guest)
     if (guest != NULL) {
         emu_machine_free(guest->machine);
         emu_symbols_free(guest->symbols);
-        if (guest->bios != NULL) {
-            g_bytes_unref(guest->bios);
-        }
-        g_free(guest->bios_sum);
+        g_ptr_array_unref(guest->roms);
         g_free(guest);
     }
 }

@@ -6,15 +6,15 @@
 
 #include "emu/loader.h"
 #include "files.h"
+#include "rom-files.h"
 #include "run-options.h"
 
 typedef struct FeGuest {
     const FeRunOptions *options;
     EmuMachine *machine;
     EmuSymbols *symbols;
-    GBytes *bios;
-    const char *bios_name; /* path; lives as long as the options */
-    char *bios_sum;        /* fe_bios_sum() of what is in ROM; NULL: not known */
+    DevPc *pc;       /* the machine's board; the machine frees it */
+    GPtrArray *roms; /* of FeRomFile: the firmware first, then those of the cards and others */
 } FeGuest;
 
 /**
@@ -27,6 +27,9 @@ typedef struct FeGuest {
 FeGuest *fe_guest_new(const FeRunOptions *options, FeFiles *files, GError **error);
 void fe_guest_free(FeGuest *guest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeGuest, fe_guest_free)
+
+/* Returns: (transfer full): what a saved state says about the machine; see saved-options.h */
+char **fe_guest_saved_options(const FeGuest *guest);
 
 /* Hard reset, and everything loaded again: a reset clears RAM. */
 bool fe_guest_reset(FeGuest *guest, GError **error);

@@ -31,10 +31,14 @@ static bool set_debugcon(void *target, const char *value, GError **error)
     return parse_sink(value, &((FeRunOptions *)target)->debugcon, error);
 }
 
-static bool set_type(void *target, const char *value, G_GNUC_UNUSED GError **error)
+static bool set_type(void *target, const char *value, GError **error)
 {
-    FeTyped typed = { g_strdup(value), NULL };
+    FeTyped typed = { NULL, NULL };
 
+    if (!dev_typist_check(value, error)) {
+        return false;
+    }
+    typed.text = g_strdup(value);
     g_array_append_val(((FeRunOptions *)target)->typed, typed);
     return true;
 }
@@ -93,15 +97,6 @@ static bool set_screen_every(void *target, const char *value, GError **error)
     return true;
 }
 
-static bool set_screen_record(void *target, const char *value, GError **error)
-{
-    if (!fe_check_suffix(value, png_suffix, "say FILE.png: the record is an animated PNG", error)) {
-        return false;
-    }
-    ((FeRunOptions *)target)->screen_record = g_strdup(value);
-    return true;
-}
-
 static bool set_memory_picture(void *target, const char *value, GError **error)
 {
     if (!fe_check_suffix(value, memory_suffixes, SAY_MEMORY, error)) {
@@ -111,7 +106,9 @@ static bool set_memory_picture(void *target, const char *value, GError **error)
     return true;
 }
 
-bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error)
+/* @what: of fe_check_suffix() */
+static bool parse_film(const char *text, const char *const *suffixes, const char *what,
+                       FeFilm *ret_film, GError **error)
 {
     static const char word[] = ",every=";
     const char *at = g_strrstr(text, word);
@@ -122,15 +119,39 @@ bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error)
         return false;
     }
     if (at != NULL && every_ns == 0) {
-        return fe_fail(error, "no time at all between two slices: say for example %s,every=0.1",
+        return fe_fail(error, "no time at all between two pictures: say for example %s,every=0.1",
                        path);
     }
-    if (!fe_check_suffix(path, memory_suffixes, SAY_MEMORY ", perhaps with ,every=SECONDS",
-                         error)) {
+    if (!fe_check_suffix(path, suffixes, what, error)) {
         return false;
     }
     ret_film->path = g_steal_pointer(&path);
     ret_film->every_ns = every_ns;
+    return true;
+}
+
+bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error)
+{
+    return parse_film(text, memory_suffixes, SAY_MEMORY ", perhaps with ,every=SECONDS", ret_film,
+                      error);
+}
+
+bool fe_record_parse(const char *text, FeFilm *ret_film, GError **error)
+{
+    return parse_film(text, png_suffix,
+                      "say FILE.png, perhaps with ,every=SECONDS: the record is an animated PNG",
+                      ret_film, error);
+}
+
+static bool set_screen_record(void *target, const char *value, GError **error)
+{
+    FeFilm film = { NULL, 0 };
+
+    if (!fe_record_parse(value, &film, error)) {
+        return false;
+    }
+    g_free(film.path);
+    ((FeRunOptions *)target)->screen_record = g_strdup(value);
     return true;
 }
 
@@ -163,10 +184,13 @@ const FeOption fe_console_options[] = {
             "what the screen shows at the end, as pixels or as characters", "Pictures", set_screen),
     { "screen-every", "SECONDS DIR", "0.1 shots",
       "a picture of the screen in this folder each time so much guest time\n"
-      "is over and it has changed",
+      "is over and it has changed, and at the end; DIR/index.txt has the\n"
+      "times; a DIR that has pictures of another run is refused",
       FE_VALUE_TWO, false, NULL, set_screen_every },
-    FE_ONE("screen-record", "FILE.png", "boot.png",
-           "all that the screen showed, as an animated PNG", NULL, set_screen_record),
+    FE_ONE("screen-record", "FILE.png[,every=SECONDS]", "boot.png",
+           "all that the screen showed, as an animated PNG; looked at 25 times\n"
+           "a second of guest time, at first more often; every=: so often",
+           NULL, set_screen_record),
     FE_MANY("memory-picture", "FILE.png|FILE.json", "memory.png",
             "a map of the guest's memory at the end, each page by its kind and\n"
             "state",

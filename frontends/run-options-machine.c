@@ -182,9 +182,20 @@ static bool set_vga_rom(void *target, const char *value, G_GNUC_UNUSED GError **
     return true;
 }
 
-static bool set_nic(void *target, const char *value, G_GNUC_UNUSED GError **error)
+static bool set_nic(void *target, const char *value, GError **error)
 {
-    ((FeRunOptions *)target)->nic = strcmp(value, "none") != 0 ? g_strdup(value) : NULL;
+    FeRunOptions *options = target;
+
+    options->given |= FE_GIVEN_NIC;
+    if (strcmp(value, FE_NO_ROM) == 0) {
+        return true;
+    }
+    if (!g_strv_contains(dev_pc_nics(), value)) {
+        g_autofree char *models = g_strjoinv(", ", (char **)(uintptr_t)dev_pc_nics());
+
+        return fe_fail(error, "there is no network card '%s': say %s or none", value, models);
+    }
+    options->nic = g_strdup(value);
     return true;
 }
 
@@ -197,6 +208,27 @@ static bool set_nic_rom(void *target, const char *value, G_GNUC_UNUSED GError **
 static bool set_option_rom(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
     g_ptr_array_add(((FeRunOptions *)target)->option_roms, g_strdup(value));
+    return true;
+}
+
+/* FILE@ADDRESS, perhaps with a protection behind it. */
+static bool set_rom(void *target, const char *value, GError **error)
+{
+    const char *comma = strrchr(value, ',');
+    bool shadowed = g_strcmp0(comma, ",shadowed") == 0;
+    g_autofree char *place = shadowed || g_strcmp0(comma, ",read-only") == 0
+                                 ? g_strndup(value, (size_t)(comma - value))
+                                 : g_strdup(value);
+    FeRom rom = { NULL, 0, shadowed };
+
+    if (!fe_parse_file_at_address(place, &rom.path, &rom.address, error)) {
+        return false;
+    }
+    if (rom.address % MEM_PAGE_SIZE != 0) {
+        g_free(rom.path);
+        return fe_fail(error, "'%s' does not begin at a page: say a multiple of 1000", value);
+    }
+    g_array_append_val(((FeRunOptions *)target)->roms, rom);
     return true;
 }
 
@@ -241,6 +273,10 @@ const FeOption fe_machine_options[] = {
             "an option ROM of no card that the firmware runs, as often as\n"
             "wanted",
             NULL, set_option_rom),
+    FE_MANY("rom", "FILE@ADDRESS[,shadowed]", "boot.rom@D0000000",
+            "a ROM of the machine, at a free address or over RAM; shadowed has\n"
+            "RAM behind it; as often as wanted",
+            NULL, set_rom),
     FE_ONE("kernel", "FILE", "vmlinuz",
            "start this instead of the firmware: a Linux kernel or an ELF file", NULL, set_kernel),
     FE_ONE("append", "TEXT", "'console=ttyS0'", "command line of a Linux kernel", NULL, set_append),

@@ -30,16 +30,7 @@ bool fe_check_suffix(const char *path, const char *const *suffixes, const char *
     return fe_fail(error, "'%s' does not say what to write: %s", path, what);
 }
 
-bool fe_run_options_has_vga(const FeRunOptions *options)
-{
-    return options->vga == FE_VGA_STD ||
-           (options->vga == FE_VGA_DEFAULT &&
-            (options->screens->len > 0 || options->screen_dir != NULL ||
-             options->screen_record != NULL));
-}
-
-/* The first option that looks at the screen, or NULL. */
-static const char *screen_option(const FeRunOptions *options)
+const char *fe_run_options_screen_option(const FeRunOptions *options)
 {
     if (options->screens->len > 0) {
         return "--screen";
@@ -50,9 +41,15 @@ static const char *screen_option(const FeRunOptions *options)
     return options->screen_record != NULL ? "--screen-record" : NULL;
 }
 
+bool fe_run_options_has_vga(const FeRunOptions *options)
+{
+    return options->vga == FE_VGA_STD ||
+           (options->vga == FE_VGA_DEFAULT && fe_run_options_screen_option(options) != NULL);
+}
+
 static bool check_cards(const FeRunOptions *options, GError **error)
 {
-    const char *looks = screen_option(options);
+    const char *looks = fe_run_options_screen_option(options);
 
     if (options->vga == FE_VGA_NONE && looks != NULL) {
         return fe_fail(error, "%s: there is no screen without a VGA: leave --vga none away", looks);
@@ -113,6 +110,20 @@ static void clear_load(void *load)
     g_free(((FeLoad *)load)->path);
 }
 
+static void clear_rom(void *rom)
+{
+    g_free(((FeRom *)rom)->path);
+}
+
+static void clear_saved_rom(void *data)
+{
+    FeSavedRom *saved = data;
+
+    g_free(saved->option);
+    g_free(saved->path);
+    g_free(saved->sum);
+}
+
 static void clear_typed(void *data)
 {
     FeTyped *typed = data;
@@ -137,6 +148,8 @@ static FeRunOptions *new_defaults(void)
     options->info = g_ptr_array_new_with_free_func(g_free);
     options->drives = g_array_new(FALSE, TRUE, sizeof(FeDrive));
     options->loads = g_array_new(FALSE, TRUE, sizeof(FeLoad));
+    options->roms = g_array_new(FALSE, TRUE, sizeof(FeRom));
+    options->saved_roms = g_array_new(FALSE, TRUE, sizeof(FeSavedRom));
     options->dumps = g_array_new(FALSE, TRUE, sizeof(FeDump));
     options->typed = g_array_new(FALSE, TRUE, sizeof(FeTyped));
     options->option_roms = g_ptr_array_new_with_free_func(g_free);
@@ -146,6 +159,8 @@ static FeRunOptions *new_defaults(void)
     options->until = g_ptr_array_new_with_free_func((GDestroyNotify)fe_moment_free);
     g_array_set_clear_func(options->drives, clear_drive);
     g_array_set_clear_func(options->loads, clear_load);
+    g_array_set_clear_func(options->roms, clear_rom);
+    g_array_set_clear_func(options->saved_roms, clear_saved_rom);
     g_array_set_clear_func(options->dumps, clear_dump);
     g_array_set_clear_func(options->typed, clear_typed);
     return options;
@@ -173,13 +188,13 @@ void fe_run_options_free(FeRunOptions *options)
     }
     g_free(options->cpu);
     g_free(options->bios);
-    g_free(options->bios_label);
-    g_free(options->bios_sum);
     g_free(options->kernel);
     g_free(options->append);
     g_free(options->initrd);
     g_array_unref(options->drives);
     g_array_unref(options->loads);
+    g_array_unref(options->roms);
+    g_array_unref(options->saved_roms);
     g_free(options->vga_rom);
     g_free(options->nic);
     g_free(options->nic_rom);

@@ -31,6 +31,21 @@ typedef struct FeLoad {
     uint64_t address;
 } FeLoad;
 
+/* --rom: a ROM anywhere. */
+typedef struct FeRom {
+    char *path;
+    uint64_t address; /* a multiple of 4 KiB */
+    bool shadowed;    /* with RAM behind it */
+} FeRom;
+
+/* An image that a restored state was made with; see rom-files.h. */
+typedef struct FeSavedRom {
+    char *option; /* "bios" */
+    char *path;   /* its name when the state was saved, by which the state knows it */
+    char *sum;    /* fe_rom_sum() of it; NULL: the state does not say */
+    bool given;   /* one is named for this run too */
+} FeSavedRom;
+
 typedef struct FeDump {
     char *path;
     FeRange range;
@@ -42,11 +57,14 @@ typedef struct FeTyped {
     FeMoment *at; /* NULL: from the start */
 } FeTyped;
 
-/* --memory-film. */
+/* --memory-film and --screen-record. */
 typedef struct FeFilm {
     char *path;
-    uint64_t every_ns; /* guest time a slice; 0: not said */
+    uint64_t every_ns; /* guest time between two pictures; 0: not said */
 } FeFilm;
+
+/* Instead of the file of a card's ROM. */
+#define FE_NO_ROM "none"
 
 typedef enum FeVga { FE_VGA_DEFAULT, FE_VGA_NONE, FE_VGA_STD } FeVga;
 
@@ -68,6 +86,7 @@ typedef enum FeGiven {
     FE_GIVEN_RTC = 4,
     FE_GIVEN_ON_RESET = 8,
     FE_GIVEN_BIOS = 16,
+    FE_GIVEN_NIC = 32,
 } FeGiven;
 
 typedef struct FeRunOptions {
@@ -78,14 +97,13 @@ typedef struct FeRunOptions {
     bool no_overcommit;
     char *cpu;  /* NULL: the default */
     char *bios; /* NULL: the distribution's */
-    char *
-        bios_label; /* of a restored run: its name when it was saved, by which the state knows it */
-    char *bios_sum; /* and fe_bios_sum() of it; NULL: the state does not say */
     char *kernel;
     char *append;
     char *initrd;
     GArray *drives;         /* of FeDrive, at most DEV_PC_MAX_DRIVES */
     GArray *loads;          /* of FeLoad */
+    GArray *roms;           /* of FeRom */
+    GArray *saved_roms;     /* of FeSavedRom; of a restored run, once its file was read */
     FeVga vga;              /* DEFAULT: std if a screen is asked for (fe_run_options_has_vga()) */
     char *vga_rom;          /* file, or "none"; NULL: the distribution's */
     char *nic;              /* model; NULL: none */
@@ -97,7 +115,7 @@ typedef struct FeRunOptions {
     GPtrArray *screens;         /* of char *: files for --screen, .png or .txt */
     uint64_t screen_every_ns;   /* guest; 0: none */
     char *screen_dir;           /* of --screen-every */
-    char *screen_record;        /* animated PNG; NULL: none */
+    char *screen_record;        /* as given: see fe_record_parse(); NULL: none */
     GPtrArray *memory_pictures; /* of char *: files, .png or .json */
     GPtrArray *memory_films;    /* likewise, as given: see fe_film_parse() */
     char *machine_file;         /* --machine FILE.ini; NULL: none */
@@ -139,12 +157,18 @@ bool fe_run_options_check(const FeRunOptions *options, GError **error);
 /* Whether the machine has a VGA: said so, or needed by what else was asked for. */
 bool fe_run_options_has_vga(const FeRunOptions *options);
 
+/* Returns: the first option given that looks at the screen, "--screen", or %NULL */
+const char *fe_run_options_screen_option(const FeRunOptions *options);
+
 /**
  * fe_film_parse:
  * @text: FILE.png or FILE.json, perhaps with `,every=SECONDS` behind it
  * @ret_film: its path is (transfer full)
  */
 bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error);
+
+/* The same of --screen-record: FILE.png alone. */
+bool fe_record_parse(const char *text, FeFilm *ret_film, GError **error);
 
 /* The options' table as text. */
 void fe_run_options_print_help(GString *text);

@@ -12,13 +12,14 @@
 #include <string.h>
 
 /* What a state may name. */
-static const char *const keys[] = { "machine", "memory", "ram-hole", "cpu",    "clock",
-                                    "rtc",     "bios",   "kernel",   "append", "initrd",
-                                    "drive",   "load",   "on-reset", NULL };
+static const char *const keys[] = { "machine",    "memory", "ram-hole", "cpu",    "clock",
+                                    "rtc",        "bios",   "kernel",   "append", "initrd",
+                                    "drive",      "load",   "on-reset", "vga",    "vga-rom",
+                                    "option-rom", "nic",    "nic-rom",  "rom",    NULL };
 
-/* No option of the command line: which bytes the firmware had. */
-#define SUM_KEY "bios-sum="
-#define DIGEST_CHARS 64
+/* Behind an option's name: no option of the command line, but which bytes the file before it had.
+ */
+#define SUM_SUFFIX "-sum"
 
 /* ---- writing */
 
@@ -60,6 +61,21 @@ static const char *cpu_of(const FeRunOptions *options)
     return options->cpu != NULL ? options->cpu : EMU_CPU_DEFAULT;
 }
 
+/* Their ROMs come with fe_saved_options_add_rom(), unless they have none. */
+static void add_cards(GPtrArray *strings, const FeRunOptions *options)
+{
+    bool vga = fe_run_options_has_vga(options);
+
+    add(strings, "vga", vga ? "std" : NULL);
+    if (vga && g_strcmp0(options->vga_rom, FE_NO_ROM) == 0) {
+        add(strings, "vga-rom", FE_NO_ROM);
+    }
+    add(strings, "nic", options->nic);
+    if (options->nic != NULL && g_strcmp0(options->nic_rom, FE_NO_ROM) == 0) {
+        add(strings, "nic-rom", FE_NO_ROM);
+    }
+}
+
 char **fe_saved_options_new(const FeRunOptions *options, const char *bios)
 {
     GPtrArray *strings = g_ptr_array_new();
@@ -90,65 +106,88 @@ char **fe_saved_options_new(const FeRunOptions *options, const char *bios)
 
         add_file(strings, "load", load->path, suffix);
     }
+    for (unsigned i = 0; i < options->roms->len; i++) {
+        const FeRom *rom = &g_array_index(options->roms, FeRom, i);
+        g_autofree char *address = fe_format_address(rom->address);
+        g_autofree char *suffix =
+            g_strconcat("@", address, rom->shadowed ? ",shadowed" : ",read-only", NULL);
+
+        add_file(strings, "rom", rom->path, suffix);
+    }
+    add_cards(strings, options);
     g_ptr_array_add(strings, NULL);
     return (char **)g_ptr_array_free(strings, FALSE);
 }
 
-char **fe_saved_options_add_sum(char **strings, const char *sum)
+static char **append_string(char **strings, char *string)
 {
     unsigned n = g_strv_length(strings);
 
-    if (sum != NULL) {
-        strings = g_renew(char *, strings, n + 2);
-        strings[n] = g_strconcat(SUM_KEY, sum, NULL);
-        strings[n + 1] = NULL;
+    strings = g_renew(char *, strings, n + 2);
+    strings[n] = string;
+    strings[n + 1] = NULL;
+    return strings;
+}
+
+char **fe_saved_options_add_rom(char **strings, const FeRomFile *rom)
+{
+    const char *option = fe_rom_option(rom->kind);
+
+    if (rom->kind != FE_ROM_BIOS && rom->kind != FE_ROM_PLAIN) {
+        g_autofree char *absolute = g_canonicalize_filename(rom->path, NULL);
+
+        strings = append_string(strings, g_strconcat(option, "=", absolute, NULL));
+    }
+    if (rom->sum != NULL) {
+        strings = append_string(strings, g_strconcat(option, SUM_SUFFIX "=", rom->sum, NULL));
     }
     return strings;
 }
 
-char *fe_bios_sum(GBytes *bios)
-{
-    g_autofree char *digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, bios);
-
-    return g_strdup_printf("%" G_GSIZE_FORMAT "-%s", g_bytes_get_size(bios), digest);
-}
-
-bool fe_bios_sum_parse(const char *sum, uint64_t *ret_size, const char **ret_digest)
-{
-    char *end = NULL;
-
-    if (!g_ascii_isdigit(*sum)) {
-        return false;
-    }
-    *ret_size = g_ascii_strtoull(sum, &end, 10);
-    if (*end != '-' || strlen(end + 1) != DIGEST_CHARS ||
-        strspn(end + 1, "0123456789abcdef") != DIGEST_CHARS) {
-        return false;
-    }
-    if (ret_digest != NULL) {
-        *ret_digest = end + 1;
-    }
-    return true;
-}
-
 /* ---- reading */
 
-/* The file's strings as options of a run of their own. */
-static FeRunOptions *parse(char *const *strings, const char *file, GError **error)
+/* The option whose file a "bios-sum=..." speaks of, and the sum; NULL: it is no such string. */
+static const char *find_sum(const char *string, const char **ret_sum)
 {
-    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-    const char *sum = NULL;
-
-    for (; *strings != NULL; strings++) {
-        g_autofree char *key = g_strndup(*strings, strcspn(*strings, "="));
+    for (FeRomKind kind = 0; kind < FE_N_ROM_KINDS; kind++) {
+        const char *option = fe_rom_option(kind);
+        g_autofree char *key = g_strconcat(option, SUM_SUFFIX "=", NULL);
         uint64_t size;
 
-        if (g_str_has_prefix(*strings, SUM_KEY) && sum == NULL &&
-            fe_bios_sum_parse(*strings + strlen(SUM_KEY), &size, NULL)) {
-            sum = *strings + strlen(SUM_KEY);
+        if (g_str_has_prefix(string, key) && fe_rom_sum_parse(string + strlen(key), &size, NULL)) {
+            *ret_sum = string + strlen(key);
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* A file's string is an option that a state may have. A machine file would be read. */
+static bool is_known(const char *string)
+{
+    g_autofree char *key = g_strndup(string, strcspn(string, "="));
+
+    return g_strv_contains(keys, key) && strchr(string, '=') != NULL &&
+           (strcmp(key, "machine") != 0 || strcmp(string, "machine=pc") == 0);
+}
+
+/* The file's strings as options of a run of their own, or NULL. @sums: of strings, each an option
+ * and then a sum of a file it names. */
+static FeRunOptions *parse_strings(char *const *strings, const char *file, GPtrArray *sums,
+                                   GError **error)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+
+    for (; *strings != NULL; strings++) {
+        const char *sum = NULL;
+        const char *option = find_sum(*strings, &sum);
+
+        if (option != NULL) {
+            g_ptr_array_add(sums, (void *)(uintptr_t)option);
+            g_ptr_array_add(sums, (void *)(uintptr_t)sum);
             continue;
         }
-        if (!g_strv_contains(keys, key) || strchr(*strings, '=') == NULL) {
+        if (!is_known(*strings)) {
             fe_fail(error,
                     "--restore: '%s' has an option '%s' that is not known here: made by a "
                     "newer quire?",
@@ -161,16 +200,64 @@ static FeRunOptions *parse(char *const *strings, const char *file, GError **erro
 
     FeRunOptions *saved = fe_run_options_new((char *const *)words->pdata, error);
 
-    if (saved == NULL || saved->asked != FE_ASKED_RUN || !(saved->given & FE_GIVEN_MEMORY)) {
-        if (saved != NULL) {
-            fe_fail(error, "it does not say what the machine is made of");
-        }
+    if (saved == NULL) {
         g_prefix_error(error, "--restore: '%s': ", file);
-        fe_run_options_free(saved);
+    }
+    return saved;
+}
+
+/* Notes that the state has the file @path of @option, with the first sum there is for it. */
+static void note_rom(FeRunOptions *saved, FeRomKind kind, const char *path, GPtrArray *sums)
+{
+    const char *option = fe_rom_option(kind);
+    FeSavedRom rom = { g_strdup(option), g_strdup(path), NULL, false };
+
+    for (unsigned i = 0; i < sums->len && rom.sum == NULL; i += 2) {
+        if (strcmp(g_ptr_array_index(sums, i), option) == 0) {
+            rom.sum = g_strdup(g_ptr_array_index(sums, i + 1));
+            g_ptr_array_remove_range(sums, i, 2);
+        }
+    }
+    g_array_append_val(saved->saved_roms, rom);
+}
+
+/* Sums belong to files in their order. Returns: whether none is left over */
+static bool note_roms(FeRunOptions *saved, GPtrArray *sums)
+{
+    if (saved->bios != NULL) {
+        note_rom(saved, FE_ROM_BIOS, saved->bios, sums);
+    }
+    if (saved->vga_rom != NULL && strcmp(saved->vga_rom, FE_NO_ROM) != 0) {
+        note_rom(saved, FE_ROM_VGA, saved->vga_rom, sums);
+    }
+    if (saved->nic_rom != NULL && strcmp(saved->nic_rom, FE_NO_ROM) != 0) {
+        note_rom(saved, FE_ROM_NIC, saved->nic_rom, sums);
+    }
+    for (unsigned i = 0; i < saved->option_roms->len; i++) {
+        note_rom(saved, FE_ROM_OPTION, g_ptr_array_index(saved->option_roms, i), sums);
+    }
+    for (unsigned i = 0; i < saved->roms->len; i++) {
+        note_rom(saved, FE_ROM_PLAIN, g_array_index(saved->roms, FeRom, i).path, sums);
+    }
+    return sums->len == 0;
+}
+
+static FeRunOptions *parse(char *const *strings, const char *file, GError **error)
+{
+    g_autoptr(GPtrArray) sums = g_ptr_array_new();
+    g_autoptr(FeRunOptions) saved = parse_strings(strings, file, sums, error);
+
+    if (saved == NULL) {
         return NULL;
     }
-    saved->bios_sum = g_strdup(sum);
-    return saved;
+    if (saved->asked != FE_ASKED_RUN || !(saved->given & FE_GIVEN_MEMORY) ||
+        !note_roms(saved, sums)) {
+        fe_fail(error, "--restore: '%s': it does not say what the machine is made of", file);
+        return NULL;
+    }
+    /* What it does not name it does not have. */
+    saved->vga = fe_run_options_has_vga(saved) ? FE_VGA_STD : FE_VGA_NONE;
+    return g_steal_pointer(&saved);
 }
 
 static bool differ(GError **error, const FeRunOptions *options, const char *name, const char *here,
@@ -213,16 +300,23 @@ static bool compare_times(const FeRunOptions *options, const FeRunOptions *saved
     return true;
 }
 
+static bool compare_counts(const FeRunOptions *options, const char *name, unsigned here,
+                           unsigned there, GError **error)
+{
+    return here == 0 || here == there ||
+           fe_fail(error,
+                   "--%s: %u of them here, but %u in the state '%s': name as many, in the same "
+                   "order, or leave all away",
+                   name, here, there, options->restore);
+}
+
 static bool compare_drives(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
 {
     if (options->drives->len == 0) {
         return true;
     }
-    if (options->drives->len != saved->drives->len) {
-        return fe_fail(error,
-                       "--drive: %u of them here, but %u in the state '%s': name as many, in the "
-                       "same order, or leave all away",
-                       options->drives->len, saved->drives->len, options->restore);
+    if (!compare_counts(options, "drive", options->drives->len, saved->drives->len, error)) {
+        return false;
     }
     for (unsigned i = 0; i < options->drives->len; i++) {
         const FeDrive *here = &g_array_index(options->drives, FeDrive, i);
@@ -241,10 +335,66 @@ static bool compare_drives(const FeRunOptions *options, const FeRunOptions *save
     return true;
 }
 
+static const char *or_none(const char *text)
+{
+    return text != NULL ? text : FE_NO_ROM;
+}
+
+/* Whether both have a ROM, or none; which one is compared when it is read. */
+static bool compare_card_rom(const FeRunOptions *options, const char *name, const char *here,
+                             const char *there, GError **error)
+{
+    return here == NULL || there == NULL ||
+           (strcmp(here, FE_NO_ROM) == 0) == (strcmp(there, FE_NO_ROM) == 0) ||
+           differ(error, options, name, here, there);
+}
+
+static bool compare_cards(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
+{
+    const char *vga_there = saved->vga == FE_VGA_STD ? "std" : "none";
+
+    if (options->vga != FE_VGA_DEFAULT && options->vga != saved->vga) {
+        return differ(error, options, "vga", options->vga == FE_VGA_STD ? "std" : "none",
+                      vga_there);
+    }
+    if (fe_run_options_screen_option(options) != NULL && saved->vga != FE_VGA_STD) {
+        return fe_fail(error,
+                       "%s: the machine in the state '%s' has no VGA: save one with --vga std",
+                       fe_run_options_screen_option(options), options->restore);
+    }
+    if ((options->given & FE_GIVEN_NIC) != 0 && g_strcmp0(options->nic, saved->nic) != 0) {
+        return differ(error, options, "nic", or_none(options->nic), or_none(saved->nic));
+    }
+    return compare_card_rom(options, "vga-rom", options->vga_rom, saved->vga_rom, error) &&
+           compare_card_rom(options, "nic-rom", options->nic_rom, saved->nic_rom, error);
+}
+
+static bool compare_roms(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
+{
+    if (!compare_counts(options, "option-rom", options->option_roms->len, saved->option_roms->len,
+                        error) ||
+        !compare_counts(options, "rom", options->roms->len, saved->roms->len, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < options->roms->len; i++) {
+        const FeRom *here = &g_array_index(options->roms, FeRom, i);
+        const FeRom *there = &g_array_index(saved->roms, FeRom, i);
+
+        if (here->address != there->address || here->shadowed != there->shadowed) {
+            return fe_fail(error,
+                           "--rom: '%s' is at another address, or protected in another way, in the "
+                           "state '%s': leave it away",
+                           here->path, options->restore);
+        }
+    }
+    return true;
+}
+
 static bool compare(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
 {
     if (!compare_sizes(options, saved, error) || !compare_times(options, saved, error) ||
-        !compare_drives(options, saved, error)) {
+        !compare_drives(options, saved, error) || !compare_cards(options, saved, error) ||
+        !compare_roms(options, saved, error)) {
         return false;
     }
     if (options->cpu != NULL && strcmp(options->cpu, cpu_of(saved)) != 0) {
@@ -271,6 +421,37 @@ static void take_array(GArray **array, GArray **from)
 
         *array = *from;
         *from = empty;
+    }
+}
+
+static bool is_given(const FeRunOptions *options, const char *option)
+{
+    return (strcmp(option, "bios") == 0 && options->bios != NULL) ||
+           (strcmp(option, "vga-rom") == 0 && options->vga_rom != NULL) ||
+           (strcmp(option, "nic-rom") == 0 && options->nic_rom != NULL) ||
+           (strcmp(option, "option-rom") == 0 && options->option_roms->len > 0) ||
+           (strcmp(option, "rom") == 0 && options->roms->len > 0);
+}
+
+static void take_roms(FeRunOptions *options, FeRunOptions *saved)
+{
+    for (unsigned i = 0; i < saved->saved_roms->len; i++) {
+        FeSavedRom *rom = &g_array_index(saved->saved_roms, FeSavedRom, i);
+
+        rom->given = is_given(options, rom->option);
+    }
+    take_array(&options->saved_roms, &saved->saved_roms);
+    options->vga = saved->vga;
+    take_text(&options->bios, &saved->bios);
+    take_text(&options->vga_rom, &saved->vga_rom);
+    take_text(&options->nic, &saved->nic);
+    take_text(&options->nic_rom, &saved->nic_rom);
+    take_array(&options->roms, &saved->roms);
+    if (options->option_roms->len == 0) {
+        GPtrArray *empty = options->option_roms;
+
+        options->option_roms = saved->option_roms;
+        saved->option_roms = empty;
     }
 }
 
@@ -314,9 +495,7 @@ bool fe_saved_options_apply(char *const *strings, FeRunOptions *options, GError 
         options->reset_continues = saved->reset_continues;
     }
     take_text(&options->cpu, &saved->cpu);
-    options->bios_label = g_strdup(saved->bios);
-    options->bios_sum = g_steal_pointer(&saved->bios_sum);
-    take_text(&options->bios, &saved->bios);
+    take_roms(options, saved);
     take_text(&options->kernel, &saved->kernel);
     take_text(&options->append, &saved->append);
     take_text(&options->initrd, &saved->initrd);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "rom-files.h"
 #include "run-options.h"
 
 /**
@@ -19,20 +20,13 @@
 char **fe_saved_options_new(const FeRunOptions *options, const char *bios);
 
 /**
- * fe_saved_options_add_sum:
+ * fe_saved_options_add_rom:
  * @strings: (transfer full): of fe_saved_options_new()
- * @sum: (nullable): fe_bios_sum() of the firmware in use; NULL adds nothing
+ * @rom: an image in use; the firmware's name is there already
  *
  * Returns: (transfer full): strings, ended by NULL
  */
-char **fe_saved_options_add_sum(char **strings, const char *sum);
-
-/* What tells one firmware from another in a state: "BYTES-SHA256". Returns: (transfer full) */
-char *fe_bios_sum(GBytes *bios);
-
-/* The bytes that @sum speaks of, and its digest in hexadecimal (ret_digest is nullable), if it is
- * one. Returns: whether it is */
-bool fe_bios_sum_parse(const char *sum, uint64_t *ret_size, const char **ret_digest);
+char **fe_saved_options_add_rom(char **strings, const FeRomFile *rom);
 
 /**
  * fe_saved_options_apply:

@@ -42,8 +42,7 @@ FeSaver *fe_saver_new(FeGuest *guest, FeFiles *files, GError **error)
     g_autoptr(FeSaver) saver = g_new0(FeSaver, 1);
 
     saver->guest = guest;
-    saver->strings =
-        fe_saved_options_add_sum(fe_saved_options_new(options, guest->bios_name), guest->bios_sum);
+    saver->strings = fe_guest_saved_options(guest);
     /* Saving over the state one came from is fine: it has been read by then. */
     if (!fe_files_can_replace("--save", options->save, error) ||
         (!same_file(options->save, options->restore) &&

@@ -121,6 +121,14 @@ static void append_clean(GString *text, const char *words)
     }
 }
 
+/* "bios-sum=BYTES-SHA256" and the like: not in the words of a person. */
+static bool is_sum(const char *string)
+{
+    g_autofree char *key = g_strndup(string, strcspn(string, "="));
+
+    return g_str_has_suffix(key, "-sum");
+}
+
 static void print(const State *state, GString *text)
 {
     MemStateReader *reader = state->reader;
@@ -144,12 +152,12 @@ static void print(const State *state, GString *text)
         text, "\nguest time: %" U ".%09" U " s\nmade with:", state->guest_ns / EMU_NS_PER_SECOND,
         state->guest_ns % EMU_NS_PER_SECOND);
     for (; *strings != NULL; strings++) {
-        if (!g_str_has_prefix(*strings, "bios-sum=")) {
+        if (!is_sum(*strings)) {
             g_string_append(text, " --");
             append_clean(text, *strings);
         }
     }
-    if (sum != NULL && fe_bios_sum_parse(sum, &bios_size, &digest)) {
+    if (sum != NULL && fe_rom_sum_parse(sum, &bios_size, &digest)) {
         g_string_append_printf(text, "\nfirmware: %" U " bytes, SHA-256 %s", bios_size, digest);
     }
     g_string_append_printf(text, "\n%-31s %8s %7s %14s %14s %7s\n", "unit", "instance", "version",

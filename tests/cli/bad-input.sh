@@ -45,6 +45,10 @@ printf '\177ELF\001\001\001' >"$tmp/short.elf"
 head -c 512 /dev/zero >"$tmp/disk"
 cp "$tmp/disk" "$tmp/disk2"
 
+{ printf '\125\252\001'; head -c 508 /dev/zero; } >"$tmp/short.rom"
+{ printf '\125\252\001\001'; head -c 508 /dev/zero; } >"$tmp/sum.rom"
+nic=e1000
+
 # --- the program
 refuse "unknown command 'frob'*quire run" frob
 refuse "unknown option --memory*quire run" --memory 128M
@@ -185,6 +189,8 @@ refuse "--load: what is in RAM comes from --restore" run --restore "$tmp/s" --lo
 refuse "--append needs --kernel" run --append quiet
 refuse "--vga: there is no VGA 'cirrus': say std or none" run --vga cirrus
 refuse "--vga-rom needs --vga std" run --vga-rom x
+refuse "--nic: there is no network card 'none2': say *e1000*or none" run --nic none2
+refuse "--type: *" run --type "{Nokey}"
 refuse "--nic-rom needs --nic MODEL" run --nic-rom x
 refuse "--screen: there is no screen without a VGA*--vga none" run --vga none --screen "$tmp/a.png"
 refuse "--screen-every: there is no screen" run --vga none --screen-every 1 "$tmp/d"
@@ -207,6 +213,8 @@ refuse "--memory-picture: 'a.svg' does not say*FILE.png*FILE.json" run --memory-
 refuse "--memory-film: 'a' does not say*,every=SECONDS" run --memory-film a,every=1
 refuse "--memory-film: no time at all*a.png,every=0.1" run --memory-film a.png,every=0
 refuse "--memory-film: 'x' is no time" run --memory-film a.png,every=x
+refuse "--rom: 'x' is not complete*@" run --rom x
+refuse "--rom: 'x@1' does not begin at a page" run --rom x@1
 refuse "--type-at: say what to type first*--type TEXT" run --type-at time:1 --type a
 refuse "--type-at: --type 'b' has a moment already" run --type a --type-at x --type b --type-at y --type-at z
 refuse "--type-at: 'x' is no time" run --type a --type-at time:x
@@ -221,6 +229,20 @@ done
 for file in none dir empty; do
     refuse "--load: *$tmp/$file*" run --load "$tmp/$file@100000"
 done
+for option in vga-rom nic-rom option-rom; do
+    for file in none dir empty; do
+        refuse "--$option: *$tmp/$file*" run --vga std --nic "$nic" "--$option" "$tmp/$file"
+    done
+    refuse "--$option: '$tmp/zeros' is no option ROM*55 AA" run --vga std --nic "$nic" "--$option" "$tmp/zeros"
+    refuse "--$option: '$tmp/short.rom' has 511 bytes*third byte says 512" run --vga std --nic "$nic" "--$option" \
+        "$tmp/short.rom"
+    refuse "--$option: *$tmp/huge*" run --vga std --nic "$nic" "--$option" "$tmp/huge"
+done
+refuse "--option-rom: '$tmp/sum.rom'*add up to" run --option-rom "$tmp/sum.rom"
+refuse "--rom: *$tmp/none" run --rom "$tmp/none@D0000000"
+refuse "--rom: *$tmp/huge" run --rom "$tmp/huge@D0000000"
+refuse "--rom: '$tmp/zeros': *0xc8000*overlaps" run --rom "$tmp/zeros@C8000"
+refuse "--rom: '$tmp/zeros': *" run --rom "$tmp/zeros@FFFFFFFFFFFFF000"
 refuse "--bios: *$tmp/odd*4097 bytes*multiple of 4K" run --bios "$tmp/odd"
 refuse "--bios: *$tmp/bios17M*" run --bios "$tmp/bios17M"
 refuse "--bios: *$tmp/huge*" run --bios "$tmp/huge"
