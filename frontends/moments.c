@@ -4,6 +4,7 @@
  */
 #include "moments.h"
 
+#include "emu/error.h"
 #include "fail.h"
 #include "grammar.h"
 #include "slips.h"

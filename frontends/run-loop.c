@@ -11,6 +11,7 @@
 #include "run.h"
 #include "signals.h"
 #include "terminal.h"
+#include "typing.h"
 
 #define KEYS_NS (EMU_NS_PER_SECOND / 100)
 
@@ -28,17 +29,26 @@ static bool save_is_due(const FeRunLoop *loop)
            !fe_saver_is_done(loop->saver);
 }
 
-/* A stop that counts as good, but for an --until or --save-at that nobody has seen. */
-static void end_well(const FeRunLoop *loop, FeOutcome *outcome)
+/* Of the moments that should not end the run, one that was not seen: its option, or NULL. */
+static const char *unseen_option(const FeRunLoop *loop)
 {
     if (save_is_due(loop)) {
-        end(outcome, FE_STATUS_GUEST_FAILED, true,
-            g_strdup_printf("%s, before --save-at was seen", outcome->stop.text));
-        return;
+        return "--save-at";
     }
-    if (loop->guest->options->until->len > 0) {
+    return fe_moment_watch_next_typing(loop->watch) != NULL ? "--type-at" : NULL;
+}
+
+/* A stop that counts as good, but for a moment that nobody has seen. */
+static void end_well(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    const char *unseen = unseen_option(loop);
+
+    if (unseen == NULL && loop->guest->options->until->len > 0) {
+        unseen = "--until";
+    }
+    if (unseen != NULL) {
         end(outcome, FE_STATUS_GUEST_FAILED, true,
-            g_strdup_printf("%s, before --until was seen", outcome->stop.text));
+            g_strdup_printf("%s, before %s was seen", outcome->stop.text, unseen));
         return;
     }
     end(outcome, FE_STATUS_GOOD, false, g_strdup(outcome->stop.text));
@@ -253,6 +263,22 @@ static bool end_by_save(const FeRunLoop *loop, FeOutcome *outcome)
     return !good;
 }
 
+/* Types if a moment for it has come. Returns: whether the run is over, because that failed */
+static bool end_by_typing(const FeRunLoop *loop, FeOutcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+    bool typed = false;
+
+    if (!fe_typing_go_on(loop->guest, loop->watch, &typed, &error)) {
+        end(outcome, FE_STATUS_USAGE, false, g_strdup(error->message));
+        return true;
+    }
+    if (typed && outcome->stop.reason == EMU_STOP_BREAKPOINT) {
+        outcome->stop.reason = EMU_STOP_REQUEST; /* ours; see end_by_save() */
+    }
+    return false;
+}
+
 void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
 {
     FeOutcome outcome = { .stop = { .reason = EMU_STOP_TIME } };
@@ -274,15 +300,17 @@ void fe_run_loop(FeRunLoop *loop, FeOutcome *ret_outcome)
         }
         fe_moment_watch_see_stop(loop->watch, &outcome.stop);
 
-        if (end_by_save(loop, &outcome)) {
+        if (end_by_save(loop, &outcome) || end_by_typing(loop, &outcome)) {
             break;
         }
         char *seen = fe_moment_watch_describe_seen(loop->watch);
 
         if (seen != NULL) {
-            if (save_is_due(loop)) {
+            const char *unseen = unseen_option(loop);
+
+            if (unseen != NULL) {
                 end(&outcome, FE_STATUS_GUEST_FAILED, false,
-                    g_strdup_printf("%s, before --save-at was seen", seen));
+                    g_strdup_printf("%s, before %s was seen", seen, unseen));
                 g_free(seen);
             } else {
                 end(&outcome, FE_STATUS_GOOD, false, seen);

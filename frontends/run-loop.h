@@ -6,7 +6,7 @@
 #pragma once
 
 #include "guest.h"
-#include "moments.h"
+#include "moment-watch.h"
 #include "output.h"
 #include "saver.h"
 #include "ticks.h"

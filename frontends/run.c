@@ -15,6 +15,7 @@
 #include "signals.h"
 #include "summary.h"
 #include "terminal.h"
+#include "typing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -163,9 +164,8 @@ static bool set_up(Run *run, char *const *argv, GError **error)
             return false;
         }
     }
-    run->watch = fe_moment_watch_new(run->guest->machine, options->until, options->save_at,
-                                     run->guest->symbols, error);
-    return run->watch != NULL &&
+    run->watch = fe_moment_watch_new(run->guest->machine, options, run->guest->symbols, error);
+    return run->watch != NULL && fe_typing_start(run->guest, error) &&
            open_console(run, OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&
            open_console(run, OUT_DEBUGCON, &options->debugcon, "--debugcon", "debugcon", error) &&
            open_trace(run, error) && open_dumps(run, error);
@@ -321,6 +321,7 @@ static int perform(Run *run)
     fe_terminal_restore();
     end_console_line(run);
     finish_save(run, &outcome);
+    fe_typing_tell(run->guest, run->watch);
     tell(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
     fe_signals_stop();
     g_free(outcome.reason);
