@@ -122,7 +122,7 @@ void fe_whole_file_put(FeWholeFile *file, const void *bytes, size_t len)
     }
     if (len > BUFFER_SIZE) {
         write_out(file, bytes, len);
-    } else {
+    } else if (len > 0) { /* of nothing, bytes may be NULL */
         memcpy(file->buffer + file->len, bytes, len);
         file->len += len;
     }

@@ -178,6 +178,16 @@ static int fake_fstat(int fd, struct stat *ret_stat)
     return fake_file_fails(FAKE_FSTAT) ? -1 : mem_os_host()->fstat(fd, ret_stat);
 }
 
+static int fake_stat(const char *path, struct stat *ret_stat)
+{
+    return mem_os_host()->stat(path, ret_stat);
+}
+
+static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+    return fake_file_fails(FAKE_WRITE) ? -1 : mem_os_host()->pwrite(fd, buf, fake_cut(len), offset);
+}
+
 static int fake_fsync(int fd)
 {
     return fake_file_fails(FAKE_FSYNC) ? -1 : mem_os_host()->fsync(fd);
@@ -228,7 +238,9 @@ static inline const MemOs *fake_os_new(uint64_t available)
         .open = fake_open,
         .write = fake_write,
         .pread = fake_pread,
+        .pwrite = fake_pwrite,
         .fstat = fake_fstat,
+        .stat = fake_stat,
         .fsync = fake_fsync,
         .close = fake_close,
         .rename = fake_rename,
