@@ -29,6 +29,7 @@
 #define TYPIST_ALT 0x0800u
 #define TYPIST_ALT_GR 0x1000u
 #define TYPIST_GUI 0x2000u
+#define TYPIST_HELD 0x3E00u /* the five above */
 #define TYPIST_RESERVED 0x4000u
 
 /* Keys to hold, in the order in which they are pressed; pressed alone they are keys too. */

@@ -152,7 +152,13 @@ bool dev_typist_type(DevTypist *typist, const char *text, GError **error)
 
 size_t dev_typist_waiting(const DevTypist *typist)
 {
-    return typist->state.n;
+    const State *s = &typist->state;
+    uint16_t key = s->waiting[s->first];
+    unsigned n_held =
+        (key & TYPIST_REST) != 0 ? 0 : (unsigned)__builtin_popcount(key & TYPIST_HELD);
+
+    /* One whose key is down, or a rest that is being rested, has only to end. */
+    return s->n > 0 && s->step > n_held ? s->n - 1u : s->n;
 }
 
 void dev_typist_save(const DevTypist *typist, GByteArray *out)

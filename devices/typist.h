@@ -37,7 +37,7 @@ bool dev_typist_check(const char *text, GError **error);
  */
 bool dev_typist_type(DevTypist *typist, const char *text, GError **error);
 
-/* Keys and rests not typed yet. */
+/* Keys not pressed and rests not begun yet. */
 size_t dev_typist_waiting(const DevTypist *typist);
 
 #pragma GCC visibility pop
