@@ -9,6 +9,7 @@
 #include "emu/trace.h"
 #include "fail.h"
 #include "help.h"
+#include "memory-files.h"
 #include "report.h"
 #include "run-loop.h"
 #include "say.h"
@@ -32,6 +33,7 @@ typedef struct Run {
     FeGuest *guest;
     FeMomentWatch *watch;
     FeSaver *saver;
+    FeMemoryFiles *memory;
     FeOutput *consoles[2];
     GPtrArray *dumps; /* of FeOutput, in the order of options->dumps */
     FeOutput *stats;
@@ -106,6 +108,12 @@ static bool open_dumps(Run *run, GError **error)
     return true;
 }
 
+static bool open_memory(Run *run, GError **error)
+{
+    run->memory = fe_memory_files_new(run->guest, run->files, error);
+    return run->memory != NULL;
+}
+
 /* The machine at power-on, or as it was saved. */
 static bool set_up_guest(Run *run, GError **error)
 {
@@ -168,7 +176,7 @@ static bool set_up(Run *run, char *const *argv, GError **error)
     return run->watch != NULL && fe_typing_start(run->guest, error) &&
            open_console(run, OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&
            open_console(run, OUT_DEBUGCON, &options->debugcon, "--debugcon", "debugcon", error) &&
-           open_trace(run, error) && open_dumps(run, error);
+           open_trace(run, error) && open_dumps(run, error) && open_memory(run, error);
 }
 
 /* A result that could not be written spoils a run that was good. */
@@ -309,10 +317,14 @@ static void end_console_line(const Run *run)
 
 static int perform(Run *run)
 {
-    FeRunLoop loop = { run->guest, run->watch, run->saver, { run->consoles[0], run->consoles[1] } };
+    g_autoptr(GPtrArray) ticks = g_ptr_array_new();
+    FeRunLoop loop = {
+        run->guest, run->watch, run->saver, { run->consoles[0], run->consoles[1] }, ticks
+    };
     FeOutcome outcome = { 0 };
     int64_t start_us = g_get_monotonic_time();
 
+    fe_memory_files_add_ticks(run->memory, ticks);
     fe_signals_start(run->guest->machine, run->options->timeout_ns);
     if (run->options->serial.kind == FE_SINK_STDIO) {
         fe_terminal_start(emu_machine_console(run->guest->machine, "serial0"));
@@ -322,7 +334,13 @@ static int perform(Run *run)
     end_console_line(run);
     finish_save(run, &outcome);
     fe_typing_tell(run->guest, run->watch);
-    tell(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
+
+    uint64_t wall_ns = (uint64_t)(g_get_monotonic_time() - start_us) * 1000;
+
+    if (!fe_memory_files_write(run->memory)) {
+        outcome.status = outcome.status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome.status;
+    }
+    tell(run, &outcome, wall_ns);
     fe_signals_stop();
     g_free(outcome.reason);
     return outcome.status;
@@ -357,6 +375,7 @@ static int answer(FeAsked asked)
 static void clear(Run *run)
 {
     fe_saver_free(run->saver);
+    fe_memory_files_free(run->memory);
     fe_guest_free(run->guest);
     fe_moment_watch_free(run->watch);
     fe_output_free(run->consoles[OUT_SERIAL]);

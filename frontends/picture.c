@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Boxes and text in pixels; see picture.h.
+ */
+#include "picture.h"
+
+#include <string.h>
+
+FePixels *fe_picture_new(unsigned width, unsigned height, uint32_t colour)
+{
+    uint32_t *pixels = g_try_malloc((size_t)width * height * sizeof *pixels);
+
+    if (pixels == NULL) {
+        return NULL;
+    }
+    FePixels *picture = g_new(FePixels, 1);
+
+    *picture = (FePixels) { width, height, pixels };
+    fe_picture_fill(picture, (FeBox) { 0, 0, (int)width, (int)height }, colour);
+    return picture;
+}
+
+void fe_picture_free(FePixels *picture)
+{
+    if (picture != NULL) {
+        g_free(picture->pixels);
+        g_free(picture);
+    }
+}
+
+void fe_picture_fill(FePixels *picture, FeBox box, uint32_t colour)
+{
+    int left = MAX(box.x, 0);
+    int top = MAX(box.y, 0);
+    int right = MIN(box.x + box.width, (int)picture->width);
+    int bottom = MIN(box.y + box.height, (int)picture->height);
+
+    for (int y = top; y < bottom; y++) {
+        uint32_t *row = picture->pixels + (size_t)y * picture->width;
+
+        for (int x = left; x < right; x++) {
+            row[x] = colour;
+        }
+    }
+}
+
+void fe_picture_frame(FePixels *picture, FeBox box, uint32_t colour)
+{
+    int right = box.x + box.width - 1;
+    int bottom = box.y + box.height - 1;
+
+    fe_picture_fill(picture, (FeBox) { box.x, box.y, box.width, 1 }, colour);
+    fe_picture_fill(picture, (FeBox) { box.x, bottom, box.width, 1 }, colour);
+    fe_picture_fill(picture, (FeBox) { box.x, box.y, 1, box.height }, colour);
+    fe_picture_fill(picture, (FeBox) { right, box.y, 1, box.height }, colour);
+}
+
+int fe_picture_text_width(const char *text, int scale)
+{
+    size_t len = strlen(text);
+
+    return len == 0 ? 0 : ((int)len * FE_TEXT_WIDTH - 1) * scale;
+}
+
+void fe_picture_text(const FePen *pen, int x, int y, const char *text)
+{
+    for (; *text != '\0'; text++, x += FE_TEXT_WIDTH * pen->scale) {
+        for (int dot = 0; dot < (FE_TEXT_WIDTH - 1) * FE_TEXT_HEIGHT; dot++) {
+            int column = dot % (FE_TEXT_WIDTH - 1);
+            int row = dot / (FE_TEXT_WIDTH - 1);
+
+            if (fe_font_dot(*text, column, row)) {
+                fe_picture_fill(pen->picture,
+                                (FeBox) { x + column * pen->scale, y + row * pen->scale, pen->scale,
+                                          pen->scale },
+                                pen->colour);
+            }
+        }
+    }
+}
