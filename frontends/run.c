@@ -9,12 +9,9 @@
 #include "emu/trace.h"
 #include "fail.h"
 #include "help.h"
-#include "memory-files.h"
-#include "report.h"
-#include "run-loop.h"
+#include "run-internal.h"
 #include "say.h"
 #include "signals.h"
-#include "summary.h"
 #include "terminal.h"
 #include "typing.h"
 
@@ -24,31 +21,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OUT_SERIAL, OUT_DEBUGCON };
-
-/* One run; all parts may be NULL until they are set up. */
-typedef struct Run {
-    FeRunOptions *options;
-    FeFiles *files;
-    FeGuest *guest;
-    FeMomentWatch *watch;
-    FeSaver *saver;
-    FeMemoryFiles *memory;
-    FeOutput *consoles[2];
-    GPtrArray *dumps; /* of FeOutput, in the order of options->dumps */
-    FeOutput *stats;
-    FeOutput *trace_output;
-    FILE *trace; /* into trace_output */
-} Run;
-
-static FeOutput *open_output(Run *run, const char *option, const char *path, GError **error)
+static FeOutput *open_output(FeRun *run, const char *option, const char *path, GError **error)
 {
     int fd = fe_files_open_output(run->files, option, path, error);
 
     return fd >= 0 ? fe_output_new(fd, path) : NULL;
 }
 
-static bool open_console(Run *run, unsigned which, const FeSink *sink, const char *option,
+static bool open_console(FeRun *run, unsigned which, const FeSink *sink, const char *option,
                          const char *console, GError **error)
 {
     if (sink->kind == FE_SINK_NULL) {
@@ -65,7 +45,7 @@ static bool open_console(Run *run, unsigned which, const FeSink *sink, const cha
     return true;
 }
 
-static bool open_trace(Run *run, GError **error)
+static bool open_trace(FeRun *run, GError **error)
 {
     const FeRunOptions *options = run->options;
 
@@ -90,7 +70,7 @@ static bool open_trace(Run *run, GError **error)
     return true;
 }
 
-static bool open_dumps(Run *run, GError **error)
+static bool open_dumps(FeRun *run, GError **error)
 {
     for (unsigned i = 0; i < run->options->dumps->len; i++) {
         const FeDump *dump = &g_array_index(run->options->dumps, FeDump, i);
@@ -108,14 +88,22 @@ static bool open_dumps(Run *run, GError **error)
     return true;
 }
 
-static bool open_memory(Run *run, GError **error)
+/* Of files that are replaced at the end: none is touched now. */
+static bool open_pictures(FeRun *run, GError **error)
 {
+    const FeGuest *guest = run->guest;
+
+    run->screen = fe_screen_shots_new(run->options, dev_pc_screen(guest->pc),
+                                      emu_machine_clock(guest->machine), run->files, error);
+    if (run->screen == NULL) {
+        return false;
+    }
     run->memory = fe_memory_files_new(run->guest, run->files, error);
     return run->memory != NULL;
 }
 
 /* The machine at power-on, or as it was saved. */
-static bool set_up_guest(Run *run, GError **error)
+static bool set_up_guest(FeRun *run, GError **error)
 {
     g_autoptr(MemStateReader) reader = NULL;
 
@@ -130,7 +118,7 @@ static bool set_up_guest(Run *run, GError **error)
 }
 
 /* What is asked for at the end must be there: better said now. */
-static bool check_questions(Run *run, GError **error)
+static bool check_questions(FeRun *run, GError **error)
 {
     const FeRunOptions *options = run->options;
     g_autoptr(GString) text = g_string_new(NULL);
@@ -153,7 +141,7 @@ static bool check_questions(Run *run, GError **error)
 }
 
 /* Inputs first: nobody's output is emptied for a run that cannot start. */
-static bool set_up(Run *run, char *const *argv, GError **error)
+static bool set_up(FeRun *run, char *const *argv, GError **error)
 {
     run->options = fe_run_options_new(argv, error);
     if (run->options == NULL || run->options->asked != FE_ASKED_RUN) {
@@ -173,124 +161,11 @@ static bool set_up(Run *run, char *const *argv, GError **error)
         }
     }
     run->watch = fe_moment_watch_new(run->guest->machine, options, run->guest->symbols, error);
-    return run->watch != NULL && fe_typing_start(run->guest, error) &&
-           open_console(run, OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&
-           open_console(run, OUT_DEBUGCON, &options->debugcon, "--debugcon", "debugcon", error) &&
-           open_trace(run, error) && open_dumps(run, error) && open_memory(run, error);
-}
-
-/* A result that could not be written spoils a run that was good. */
-static void note_trouble(FeOutcome *outcome, const char *option, const FeOutput *output)
-{
-    g_autofree char *trouble = fe_output_describe_error(output);
-
-    if (trouble != NULL) {
-        fe_say("%s: %s", option, trouble);
-        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
-    }
-}
-
-static void write_dumps(Run *run, FeOutcome *outcome)
-{
-    for (unsigned i = 0; i < run->dumps->len; i++) {
-        const FeDump *dump = &g_array_index(run->options->dumps, FeDump, i);
-        FeOutput *output = g_ptr_array_index(run->dumps, i);
-
-        fe_report_dump(emu_machine_pgm(run->guest->machine), &dump->range, output);
-        note_trouble(outcome, "--dump", output);
-    }
-}
-
-static void write_stats(Run *run, FeOutcome *outcome, const FeCounters *counters, GString *text)
-{
-    if (run->stats != NULL) {
-        g_autofree char *json = fe_counters_to_json(counters, outcome->reason, outcome->status);
-
-        fe_output_sink(run->stats, (const uint8_t *)json, strlen(json));
-        fe_output_sink(run->stats, (const uint8_t *)"\n", 1);
-        fe_output_flush(run->stats);
-        note_trouble(outcome, "--stats-json", run->stats);
-    }
-    if (run->options->stats) {
-        fe_counters_print(counters, run->options->stats_glob, text);
-    }
-}
-
-static void close_trace(Run *run, FeOutcome *outcome)
-{
-    emu_machine_set_trace(run->guest->machine, 0, NULL);
-    if (run->trace != NULL) {
-        fflush(run->trace);
-        fe_output_flush(run->trace_output);
-        note_trouble(outcome, "--trace", run->trace_output);
-    }
-}
-
-static void print_info(const Run *run, GString *text)
-{
-    for (unsigned i = 0; i < run->options->info->len; i++) {
-        const char *request = g_ptr_array_index(run->options->info, i);
-        g_autoptr(GError) error = NULL;
-
-        g_string_append_printf(text, "quire: info %s:\n", request);
-        if (!pgm_info(emu_machine_pgm(run->guest->machine), request, text, &error)) {
-            g_string_append_printf(text, "%s\n", error->message);
-        }
-    }
-}
-
-static void say_saved(const Run *run)
-{
-    if (!run->options->quiet) {
-        fe_say("saved: %s", run->options->save);
-    }
-    if (fe_saver_lost_reset(run->saver)) {
-        fe_say("--save: the guest had asked for a reset: the state goes on behind it; save at %s",
-               run->options->reset_continues ? "another moment"
-                                             : "a moment, or use --on-reset continue");
-    }
-}
-
-static void finish_save(Run *run, FeOutcome *outcome)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (run->saver == NULL) {
-        return;
-    }
-    if (!fe_saver_finish(run->saver, &error)) {
-        fe_say("%s", error->message);
-        outcome->status = outcome->status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome->status;
-    } else if (fe_saver_is_done(run->saver)) {
-        say_saved(run);
-    } else if (!fe_saver_has_begun(run->saver)) {
-        fe_say("--save-at was not seen: nothing is saved");
-    }
-}
-
-static void tell(Run *run, FeOutcome *outcome, uint64_t wall_ns)
-{
-    const FeRunOptions *options = run->options;
-    EmuMachine *machine = run->guest->machine;
-    g_autoptr(GString) text = g_string_new(NULL);
-    FeCounters counters;
-
-    fe_counters_collect(machine, wall_ns, &counters);
-    close_trace(run, outcome);
-    write_dumps(run, outcome);
-    if (outcome->show_state) {
-        fe_report_failure(machine, &outcome->stop, run->guest->symbols, text);
-    }
-    if (options->map) {
-        pgm_print_map(emu_machine_pgm(machine), text);
-    }
-    print_info(run, text);
-    write_stats(run, outcome, &counters, text);
-    if (!options->quiet) {
-        fe_summary_print(&counters, text);
-    }
-    fe_say_text(text->str);
-    fe_say("stopped: %s", outcome->reason);
+    return run->watch != NULL && fe_typing_start(run->guest, error) && open_pictures(run, error) &&
+           open_console(run, FE_OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&
+           open_console(run, FE_OUT_DEBUGCON, &options->debugcon, "--debugcon", "debugcon",
+                        error) &&
+           open_trace(run, error) && open_dumps(run, error);
 }
 
 static bool stdout_is_stderr(void)
@@ -303,7 +178,7 @@ static bool stdout_is_stderr(void)
 }
 
 /* Where both are the same terminal, pipe or file, our words start on a line of their own. */
-static void end_console_line(const Run *run)
+static void end_console_line(const FeRun *run)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(run->consoles); i++) {
         const FeOutput *output = run->consoles[i];
@@ -315,7 +190,7 @@ static void end_console_line(const Run *run)
     }
 }
 
-static int perform(Run *run)
+static int perform(FeRun *run)
 {
     g_autoptr(GPtrArray) ticks = g_ptr_array_new();
     FeRunLoop loop = {
@@ -324,6 +199,7 @@ static int perform(Run *run)
     FeOutcome outcome = { 0 };
     int64_t start_us = g_get_monotonic_time();
 
+    fe_screen_shots_add_ticks(run->screen, ticks);
     fe_memory_files_add_ticks(run->memory, ticks);
     fe_signals_start(run->guest->machine, run->options->timeout_ns);
     if (run->options->serial.kind == FE_SINK_STDIO) {
@@ -332,15 +208,7 @@ static int perform(Run *run)
     fe_run_loop(&loop, &outcome);
     fe_terminal_restore();
     end_console_line(run);
-    finish_save(run, &outcome);
-    fe_typing_tell(run->guest, run->watch);
-
-    uint64_t wall_ns = (uint64_t)(g_get_monotonic_time() - start_us) * 1000;
-
-    if (!fe_memory_files_write(run->memory)) {
-        outcome.status = outcome.status == FE_STATUS_GOOD ? FE_STATUS_USAGE : outcome.status;
-    }
-    tell(run, &outcome, wall_ns);
+    fe_run_end(run, &outcome, (uint64_t)(g_get_monotonic_time() - start_us) * 1000);
     fe_signals_stop();
     g_free(outcome.reason);
     return outcome.status;
@@ -372,14 +240,15 @@ static int answer(FeAsked asked)
     return fe_print(text->str) ? FE_STATUS_GOOD : FE_STATUS_USAGE;
 }
 
-static void clear(Run *run)
+static void clear(FeRun *run)
 {
     fe_saver_free(run->saver);
+    fe_screen_shots_free(run->screen);
     fe_memory_files_free(run->memory);
     fe_guest_free(run->guest);
     fe_moment_watch_free(run->watch);
-    fe_output_free(run->consoles[OUT_SERIAL]);
-    fe_output_free(run->consoles[OUT_DEBUGCON]);
+    fe_output_free(run->consoles[FE_OUT_SERIAL]);
+    fe_output_free(run->consoles[FE_OUT_DEBUGCON]);
     g_clear_pointer(&run->dumps, g_ptr_array_unref);
     fe_output_free(run->stats);
     if (run->trace != NULL) {
@@ -392,7 +261,7 @@ static void clear(Run *run)
 
 int fe_run(char *const *argv)
 {
-    Run run = { 0 };
+    FeRun run = { 0 };
     g_autoptr(GError) error = NULL;
     int status = FE_STATUS_USAGE;
 

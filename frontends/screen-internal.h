@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parts of FeScreenShots: screen-shots.c puts them together and has the pictures at the end,
+ * screen-series.c is --screen-every, screen-record.c is --screen-record.
+ */
+#pragma once
+
+#include "devices/screen.h"
+#include "emu/clock.h"
+#include "files.h"
+#include "run-options.h"
+#include "ticks.h"
+
+/* A screen that several look at: each remembers the generation it saw last. */
+typedef struct FeScreenView {
+    DevScreen *screen;
+    uint64_t generation; /* from 1 on; goes up when anything may look different */
+} FeScreenView;
+
+/**
+ * fe_screen_view_look:
+ * @ret_picture: as it is now; valid until the next look
+ *
+ * Returns: false with an error if there is no memory for it
+ */
+bool fe_screen_view_look(FeScreenView *view, DevPicture *ret_picture, GError **error);
+
+/* ---- a picture now and then, in a folder */
+
+typedef struct FeScreenSeries FeScreenSeries;
+
+FeScreenSeries *fe_screen_series_new(const FeRunOptions *options, FeScreenView *view,
+                                     uint64_t now_ns, FeFiles *files, GError **error);
+void fe_screen_series_free(FeScreenSeries *series); /* (nullable) */
+FeTick *fe_screen_series_tick(FeScreenSeries *series);
+/* The last picture. */
+bool fe_screen_series_finish(FeScreenSeries *series, uint64_t now_ns, GError **error);
+
+/* ---- an animation */
+
+typedef struct FeScreenRecord FeScreenRecord;
+
+FeScreenRecord *fe_screen_record_new(const FeRunOptions *options, FeScreenView *view,
+                                     uint64_t now_ns, FeFiles *files, GError **error);
+void fe_screen_record_free(FeScreenRecord *record); /* (nullable) */
+FeTick *fe_screen_record_tick(FeScreenRecord *record);
+/* The last picture, and the file. */
+bool fe_screen_record_finish(FeScreenRecord *record, uint64_t now_ns, GError **error);
+
+#pragma weak dev_screen_update
+#pragma weak dev_screen_get_picture
+#pragma weak dev_screen_print_text
+#pragma weak dev_screen_mode
