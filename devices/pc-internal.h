@@ -14,6 +14,7 @@
 #include "devices/i8259.h"
 #include "devices/ide.h"
 #include "devices/mc146818.h"
+#include "devices/nic_e1000.h"
 #include "devices/pc.h"
 #include "devices/pci.h"
 #include "devices/piix3.h"
@@ -42,6 +43,7 @@ struct DevPc {
     DevIde *ide;
     DevPiix3Ide *ide_function;
     DevTypist *typist;
+    DevNicE1000 *nic;                   /* NULL: none */
     DevDisk *drives[DEV_PC_MAX_DRIVES]; /* owned once dev_pc_new() succeeds */
 };
 

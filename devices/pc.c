@@ -24,8 +24,12 @@
 
 #define BIOS_MAX_LEN ((size_t)16 << 20)
 
+/* PCI devices behind those of the chipset. */
+#define NIC_DEVICE 3
+
 static void free_chips(DevPc *pc)
 {
+    dev_nic_e1000_free(pc->nic);
     dev_piix3_ide_free(pc->ide_function);
     dev_ide_free(pc->ide);
     dev_fw_cfg_free(pc->fw_cfg);
@@ -224,6 +228,34 @@ static bool add_ide(DevPc *pc, const DevPcConfig *config, GError **error)
     return true;
 }
 
+/* Models of network cards. */
+static const char *const nics[] = { "e1000", NULL };
+
+static bool add_nic(DevPc *pc, const DevPcConfig *config, GError **error)
+{
+    const DevNicConfig nic_config = { .rom = config->nic_rom, .rom_len = config->nic_rom_len };
+    /* Interrupt pin A of device 3, as slots are wired on boards with this bridge. */
+    EmuLine inta = dev_piix3_pirq_pin(pc->isa, (NIC_DEVICE - 1) % DEV_PIIX3_PIRQS);
+
+    if (config->nic == NULL) {
+        return true;
+    }
+    if (!g_strv_contains(nics, config->nic)) {
+        g_autofree char *there = g_strjoinv(", ", (char **)(uintptr_t)nics);
+
+        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
+                    "--nic %s: no such network card; there are: %s", config->nic, there);
+        return false;
+    }
+    pc->nic = dev_nic_e1000_new(pc->pci, DEV_PCI_DEVFN(NIC_DEVICE, 0), emu_machine_pgm(pc->machine),
+                                emu_machine_ports(pc->machine), inta, &nic_config, error);
+    if (pc->nic == NULL) {
+        g_prefix_error(error, "--nic %s or --nic-rom: ", config->nic);
+        return false;
+    }
+    return true;
+}
+
 DevPc *dev_pc_new(EmuMachine *machine, const DevPcConfig *config, GError **error)
 {
     if (!check_config(config, error) || !pc_add_memory(emu_machine_pgm(machine), config, error)) {
@@ -234,7 +266,8 @@ DevPc *dev_pc_new(EmuMachine *machine, const DevPcConfig *config, GError **error
 
     pc->machine = machine;
     if (!add_chipset(pc, error) || !add_timers(pc, config, error) || !add_legacy(pc, error) ||
-        !add_ide(pc, config, error) || !pc_add_fw_cfg(pc, config, error)) {
+        !add_ide(pc, config, error) || !add_nic(pc, config, error) ||
+        !pc_add_fw_cfg(pc, config, error)) {
         free_chips(pc);
         return NULL;
     }
@@ -249,9 +282,7 @@ DevPc *dev_pc_new(EmuMachine *machine, const DevPcConfig *config, GError **error
 
 const char *const *dev_pc_nics(void)
 {
-    static const char *const models[] = { NULL };
-
-    return models;
+    return nics;
 }
 
 DevScreen *dev_pc_screen(DevPc *pc)
