@@ -13,7 +13,7 @@
 
 #define HELP_COLUMN 32
 
-static const FeOption *lookup(const FeOption *const *tables, const char *name, size_t len)
+const FeOption *fe_options_lookup(const FeOption *const *tables, const char *name, size_t len)
 {
     for (; *tables != NULL; tables++) {
         for (const FeOption *option = *tables; option->name != NULL; option++) {
@@ -25,7 +25,7 @@ static const FeOption *lookup(const FeOption *const *tables, const char *name, s
     return NULL;
 }
 
-static const char *guess(const FeOption *const *tables, const char *name, size_t len)
+const char *fe_options_guess(const FeOption *const *tables, const char *name, size_t len)
 {
     const char *best = NULL;
     unsigned best_distance = 3;
@@ -51,7 +51,7 @@ static bool refuse_unknown(const FeOption *const *tables, const char *command,
     size_t len = strcspn(name, "=");
     g_autofree char *bare = g_strndup(name, len);
     const char *answer = fe_qemu_word_lookup(bare);
-    const char *near_by = guess(tables, name, len);
+    const char *near_by = fe_options_guess(tables, name, len);
 
     if (word[0] != '-' && word[0] != '\0' && before != NULL) {
         g_autofree char *quoted = g_shell_quote(word);
@@ -63,7 +63,7 @@ static bool refuse_unknown(const FeOption *const *tables, const char *command,
         return fe_fail(error, "'%s' is not an option; %s takes options alone, see '%s --help'",
                        word, command, command);
     }
-    if (lookup(tables, name, len) != NULL) {
+    if (fe_options_lookup(tables, name, len) != NULL) {
         return fe_fail(error, "%s is spelled --%s here", word, bare);
     }
     if (answer != NULL) {
@@ -150,33 +150,84 @@ static bool find_value(const FeOption *option, char *const *words, char **ret_va
     return true;
 }
 
-bool fe_options_parse(const FeOption *const *tables, const char *command, char *const *argv,
-                      void *target, GError **error)
+FeSetting *fe_setting_new(const FeOption *option, const char *value, const char *origin)
 {
+    FeSetting *setting = g_new0(FeSetting, 1);
+
+    setting->option = option;
+    setting->value = g_strdup(value);
+    setting->origin = g_strdup(origin);
+    return setting;
+}
+
+void fe_setting_free(FeSetting *setting)
+{
+    if (setting != NULL) {
+        g_free(setting->value);
+        g_free(setting->origin);
+        g_free(setting);
+    }
+}
+
+static void free_setting(void *setting)
+{
+    fe_setting_free(setting);
+}
+
+GPtrArray *fe_options_split(const FeOption *const *tables, const char *command, char *const *argv,
+                            GError **error)
+{
+    g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(free_setting);
     g_autoptr(GHashTable) given = g_hash_table_new(g_str_hash, g_str_equal);
     const FeOption *before = NULL;
 
     for (unsigned n_words = 0; *argv != NULL; argv += n_words) {
         bool dashes = g_str_has_prefix(*argv, "--");
-        const FeOption *option = dashes ? lookup(tables, *argv + 2, strcspn(*argv + 2, "=")) : NULL;
+        const FeOption *option =
+            dashes ? fe_options_lookup(tables, *argv + 2, strcspn(*argv + 2, "=")) : NULL;
         g_autofree char *value = NULL;
 
         if (option == NULL) {
-            return refuse_unknown(tables, command, before, *argv, error);
+            refuse_unknown(tables, command, before, *argv, error);
+            return NULL;
         }
         if (!find_value(option, argv, &value, &n_words, error)) {
-            return false;
+            return NULL;
         }
         if (!g_hash_table_add(given, (void *)(uintptr_t)option->name) && !option->repeats) {
-            return fe_fail(error, "--%s is given twice: keep one of them", option->name);
+            fe_fail(error, "--%s is given twice: keep one of them", option->name);
+            return NULL;
         }
-        if (!option->set(target, value, error)) {
-            g_prefix_error(error, "--%s: ", option->name);
-            return false;
-        }
+        g_ptr_array_add(settings, fe_setting_new(option, value, NULL));
         before = option->value == FE_VALUE_OPTIONAL && value == NULL ? option : NULL;
     }
+    return g_steal_pointer(&settings);
+}
+
+bool fe_options_apply(const GPtrArray *settings, void *target, GError **error)
+{
+    for (unsigned i = 0; i < settings->len; i++) {
+        const FeSetting *setting = g_ptr_array_index(settings, i);
+
+        if (setting->option->set(target, setting->value, error)) {
+            continue;
+        }
+        if (setting->origin != NULL) {
+            g_prefix_error(error, "%s: ", setting->origin);
+        } else {
+            g_prefix_error(error, "--%s: ", setting->option->name);
+        }
+        return false;
+    }
     return true;
+}
+
+bool fe_options_parse(const FeOption *const *tables, const char *command, char *const *argv,
+                      void *target, GError **error)
+{
+    g_autoptr(GPtrArray) settings = fe_options_split(tables, command, argv, error);
+
+    return settings != NULL && fe_options_apply(settings, target, error);
 }
 
 static void print_option(const FeOption *option, GString *text)

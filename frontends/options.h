@@ -35,18 +35,41 @@ typedef struct FeOption {
     bool (*set)(void *target, const char *value, GError **error);
 } FeOption;
 
+/* One option as it was given. */
+typedef struct FeSetting {
+    const FeOption *option;
+    char *value;  /* NULL: none */
+    char *origin; /* where it stands, for messages: "pc.ini: [run] timeout"; NULL: --timeout */
+} FeSetting;
+
+/* @value, @origin: (nullable): copied */
+FeSetting *fe_setting_new(const FeOption *option, const char *value, const char *origin);
+void fe_setting_free(FeSetting *setting);
+
+/* Of a table in parts, which ends with NULL. Returns: (transfer none): or %NULL */
+const FeOption *fe_options_lookup(const FeOption *const *tables, const char *name, size_t len);
+
+/* Returns: (transfer none): the option whose name is some slips from @name, or %NULL */
+const char *fe_options_guess(const FeOption *const *tables, const char *name, size_t len);
+
 /**
- * fe_options_parse:
- * @tables: the table, in parts; ended by NULL
+ * fe_options_split:
  * @command: for messages: "quire run"
  * @argv: words after the command, ended by NULL
- * @target: given to each set function
  *
- * Every word must be an option; there are no others yet.
+ * Every word must be an option; there are no others yet. Values are not looked at.
  *
- * Returns: false with EMU_ERROR_INVALID at the first word that is wrong; options before it have
- * been set
+ * Returns: (transfer full): of FeSetting, freed with the array; or %NULL with EMU_ERROR_INVALID at
+ *   the first word that is wrong
  */
+GPtrArray *fe_options_split(const FeOption *const *tables, const char *command, char *const *argv,
+                            GError **error);
+
+/* Gives them all to their set functions. False with an error at the first that is wrong; those
+ * before it have been set. */
+bool fe_options_apply(const GPtrArray *settings, void *target, GError **error);
+
+/* Both in one. */
 bool fe_options_parse(const FeOption *const *tables, const char *command, char *const *argv,
                       void *target, GError **error);
 

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static bool parse_sink(const char *value, FeSink *ret_sink, GError **error)
+static bool parse_sink(const FeRunOptions *options, const char *value, FeSink *ret_sink,
+                       GError **error)
 {
     bool file = g_str_has_prefix(value, "file:") && value[5] != '\0';
 
@@ -16,19 +17,19 @@ static bool parse_sink(const char *value, FeSink *ret_sink, GError **error)
         return fe_fail(error, "'%s' is no place to write to: say stdio, null or file:PATH", value);
     }
     ret_sink->kind = file ? FE_SINK_FILE : (value[0] == 's' ? FE_SINK_STDIO : FE_SINK_NULL);
-    ret_sink->path = file ? g_strdup(value + 5) : NULL;
+    ret_sink->path = file ? fe_run_options_path(options, value + 5) : NULL;
     ret_sink->given = true;
     return true;
 }
 
 static bool set_serial(void *target, const char *value, GError **error)
 {
-    return parse_sink(value, &((FeRunOptions *)target)->serial, error);
+    return parse_sink(target, value, &((FeRunOptions *)target)->serial, error);
 }
 
 static bool set_debugcon(void *target, const char *value, GError **error)
 {
-    return parse_sink(value, &((FeRunOptions *)target)->debugcon, error);
+    return parse_sink(target, value, &((FeRunOptions *)target)->debugcon, error);
 }
 
 static bool set_type(void *target, const char *value, GError **error)
@@ -46,8 +47,10 @@ static bool set_type(void *target, const char *value, GError **error)
 /* It belongs to the --type in front of it. */
 static bool set_type_at(void *target, const char *value, GError **error)
 {
-    GArray *all = ((FeRunOptions *)target)->typed;
-    FeTyped *typed = all->len > 0 ? &g_array_index(all, FeTyped, all->len - 1) : NULL;
+    const FeRunOptions *options = target;
+    GArray *all = options->typed;
+    FeTyped *typed =
+        all->len > options->n_typed_in_file ? &g_array_index(all, FeTyped, all->len - 1) : NULL;
 
     if (typed == NULL) {
         return fe_fail(error, "say what to type first: --type TEXT --type-at MOMENT");
@@ -74,7 +77,7 @@ static bool set_screen(void *target, const char *value, GError **error)
                          "say FILE.png for pixels or FILE.txt for characters", error)) {
         return false;
     }
-    g_ptr_array_add(((FeRunOptions *)target)->screens, g_strdup(value));
+    g_ptr_array_add(((FeRunOptions *)target)->screens, fe_run_options_path(target, value));
     return true;
 }
 
@@ -93,7 +96,7 @@ static bool set_screen_every(void *target, const char *value, GError **error)
         return fe_fail(error, "no time at all between two pictures: say for example 0.1 %s",
                        folder);
     }
-    options->screen_dir = g_strdup(folder);
+    options->screen_dir = fe_run_options_path(options, folder);
     return true;
 }
 
@@ -102,7 +105,7 @@ static bool set_memory_picture(void *target, const char *value, GError **error)
     if (!fe_check_suffix(value, memory_suffixes, SAY_MEMORY, error)) {
         return false;
     }
-    g_ptr_array_add(((FeRunOptions *)target)->memory_pictures, g_strdup(value));
+    g_ptr_array_add(((FeRunOptions *)target)->memory_pictures, fe_run_options_path(target, value));
     return true;
 }
 
@@ -151,7 +154,7 @@ static bool set_screen_record(void *target, const char *value, GError **error)
         return false;
     }
     g_free(film.path);
-    ((FeRunOptions *)target)->screen_record = g_strdup(value);
+    ((FeRunOptions *)target)->screen_record = fe_run_options_path(target, value);
     return true;
 }
 
@@ -163,7 +166,7 @@ static bool set_memory_film(void *target, const char *value, GError **error)
         return false;
     }
     g_free(film.path);
-    g_ptr_array_add(((FeRunOptions *)target)->memory_films, g_strdup(value));
+    g_ptr_array_add(((FeRunOptions *)target)->memory_films, fe_run_options_path(target, value));
     return true;
 }
 

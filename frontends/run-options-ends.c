@@ -68,6 +68,7 @@ static bool set_dump(void *target, const char *value, GError **error)
         return fe_fail(
             error, "'%s' ends past what 52 address bits can name: at most 10000000000000", value);
     }
+    fe_run_options_take_path(target, &dump.path);
     g_array_append_val(((FeRunOptions *)target)->dumps, dump);
     return true;
 }
@@ -98,7 +99,7 @@ static bool set_stats_json(void *target, const char *value, GError **error)
         return fe_fail(error, "the counters go to '%s' already: keep one of the two",
                        options->stats_path);
     }
-    options->stats_path = g_strdup(value);
+    options->stats_path = fe_run_options_path(options, value);
     return true;
 }
 
@@ -130,7 +131,7 @@ static bool set_trace(void *target, const char *value, GError **error)
     if (options->trace_classes == 0) {
         return false;
     }
-    options->trace_path = colon != NULL ? g_strdup(colon + 1) : NULL;
+    options->trace_path = colon != NULL ? fe_run_options_path(options, colon + 1) : NULL;
     return true;
 }
 

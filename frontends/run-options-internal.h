@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "options.h"
 #include "run-options.h"
 
 extern const FeOption fe_machine_options[]; /* the machine, and what it runs */
@@ -31,3 +30,13 @@ extern const FeOption fe_end_options[];     /* how it ends, and what it tells */
  * for example "say FILE.png" */
 bool fe_check_suffix(const char *path, const char *const *suffixes, const char *what,
                      GError **error);
+
+/* Returns: (transfer full): @path as it is opened: in the machine file's folder if it stands in one
+ * and is relative */
+char *fe_run_options_path(const FeRunOptions *options, const char *path);
+
+/* Likewise, in place of *path. */
+void fe_run_options_take_path(const FeRunOptions *options, char **path);
+
+/* A file rather than a name of a board. */
+bool fe_is_machine_file(const char *machine);

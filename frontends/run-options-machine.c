@@ -8,17 +8,16 @@
 
 #include <string.h>
 
-/* A file rather than a name of a board. */
-static bool is_machine_file(const char *value)
+bool fe_is_machine_file(const char *machine)
 {
-    return strchr(value, '/') != NULL || g_str_has_suffix(value, ".ini");
+    return strchr(machine, '/') != NULL || g_str_has_suffix(machine, ".ini");
 }
 
 static bool set_machine(void *target, const char *value, GError **error)
 {
     FeRunOptions *options = target;
 
-    if (is_machine_file(value)) {
+    if (fe_is_machine_file(value)) {
         options->machine_file = g_strdup(value);
         return true;
     }
@@ -115,14 +114,14 @@ static bool set_rtc(void *target, const char *value, GError **error)
 
 static bool set_bios(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->bios = g_strdup(value);
+    ((FeRunOptions *)target)->bios = fe_run_options_path(target, value);
     ((FeRunOptions *)target)->given |= FE_GIVEN_BIOS;
     return true;
 }
 
 static bool set_kernel(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->kernel = g_strdup(value);
+    ((FeRunOptions *)target)->kernel = fe_run_options_path(target, value);
     return true;
 }
 
@@ -134,7 +133,7 @@ static bool set_append(void *target, const char *value, G_GNUC_UNUSED GError **e
 
 static bool set_initrd(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->initrd = g_strdup(value);
+    ((FeRunOptions *)target)->initrd = fe_run_options_path(target, value);
     return true;
 }
 
@@ -150,6 +149,7 @@ static bool set_drive(void *target, const char *value, GError **error)
     if (!fe_parse_drive(value, &drive.path, &drive.writable, error)) {
         return false;
     }
+    fe_run_options_take_path(options, &drive.path);
     g_array_append_val(options->drives, drive);
     return true;
 }
@@ -161,6 +161,7 @@ static bool set_load(void *target, const char *value, GError **error)
     if (!fe_parse_file_at_address(value, &load.path, &load.address, error)) {
         return false;
     }
+    fe_run_options_take_path(target, &load.path);
     g_array_append_val(((FeRunOptions *)target)->loads, load);
     return true;
 }
@@ -176,9 +177,14 @@ static bool set_vga(void *target, const char *value, GError **error)
     return true;
 }
 
+static char *card_rom(const FeRunOptions *options, const char *value)
+{
+    return strcmp(value, FE_NO_ROM) == 0 ? g_strdup(value) : fe_run_options_path(options, value);
+}
+
 static bool set_vga_rom(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->vga_rom = g_strdup(value);
+    ((FeRunOptions *)target)->vga_rom = card_rom(target, value);
     return true;
 }
 
@@ -201,13 +207,13 @@ static bool set_nic(void *target, const char *value, GError **error)
 
 static bool set_nic_rom(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->nic_rom = g_strdup(value);
+    ((FeRunOptions *)target)->nic_rom = card_rom(target, value);
     return true;
 }
 
 static bool set_option_rom(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    g_ptr_array_add(((FeRunOptions *)target)->option_roms, g_strdup(value));
+    g_ptr_array_add(((FeRunOptions *)target)->option_roms, fe_run_options_path(target, value));
     return true;
 }
 
@@ -228,6 +234,7 @@ static bool set_rom(void *target, const char *value, GError **error)
         g_free(rom.path);
         return fe_fail(error, "'%s' does not begin at a page: say a multiple of 1000", value);
     }
+    fe_run_options_take_path(target, &rom.path);
     g_array_append_val(((FeRunOptions *)target)->roms, rom);
     return true;
 }

@@ -6,13 +6,13 @@
 
 static bool set_restore(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->restore = g_strdup(value);
+    ((FeRunOptions *)target)->restore = fe_run_options_path(target, value);
     return true;
 }
 
 static bool set_save(void *target, const char *value, G_GNUC_UNUSED GError **error)
 {
-    ((FeRunOptions *)target)->save = g_strdup(value);
+    ((FeRunOptions *)target)->save = fe_run_options_path(target, value);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "run-options.h"
 
 #include "fail.h"
+#include "machine-file.h"
 #include "run-options-internal.h"
 
 #include <string.h>
@@ -15,6 +16,26 @@
 
 static const FeOption *const tables[] = { fe_machine_options, fe_state_options, fe_console_options,
                                           fe_end_options, NULL };
+
+const FeOption *const *fe_run_options_tables(void)
+{
+    return tables;
+}
+
+char *fe_run_options_path(const FeRunOptions *options, const char *path)
+{
+    return options->folder == NULL || g_path_is_absolute(path)
+               ? g_strdup(path)
+               : g_build_filename(options->folder, path, NULL);
+}
+
+void fe_run_options_take_path(const FeRunOptions *options, char **path)
+{
+    char *taken = fe_run_options_path(options, *path);
+
+    g_free(*path);
+    *path = taken;
+}
 
 bool fe_check_suffix(const char *path, const char *const *suffixes, const char *what,
                      GError **error)
@@ -166,12 +187,70 @@ static FeRunOptions *new_defaults(void)
     return options;
 }
 
+static const FeSetting *lookup_setting(const GPtrArray *settings, const char *name)
+{
+    for (unsigned i = 0; i < settings->len; i++) {
+        const FeSetting *setting = g_ptr_array_index(settings, i);
+
+        if (strcmp(setting->option->name, name) == 0) {
+            return setting;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the command line's @words say something else in place of @setting: a card's ROM goes with
+ * the card. */
+static bool is_overridden(const FeSetting *setting, const GPtrArray *words)
+{
+    const char *name = setting->option->name;
+    bool of_vga = strcmp(name, "vga-rom") == 0 && lookup_setting(words, "vga") != NULL;
+    bool of_nic = strcmp(name, "nic-rom") == 0 && lookup_setting(words, "nic") != NULL;
+
+    return of_vga || of_nic || (!setting->option->repeats && lookup_setting(words, name) != NULL);
+}
+
+/* What the machine file says, unless @words say it too. */
+static bool apply_file(FeRunOptions *options, const char *path, const GPtrArray *words,
+                       GError **error)
+{
+    g_autoptr(GPtrArray) settings = fe_machine_file_read(path, tables, error);
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    if (settings == NULL) {
+        return false;
+    }
+    for (unsigned i = settings->len; i-- > 0;) {
+        const FeSetting *setting = g_ptr_array_index(settings, i);
+
+        /* The board is what the file is there for. */
+        if (strcmp(setting->option->name, "machine") != 0 && is_overridden(setting, words)) {
+            g_ptr_array_remove_index(settings, i);
+        }
+    }
+    options->folder = strcmp(folder, ".") != 0 ? g_steal_pointer(&folder) : NULL;
+
+    bool good = fe_options_apply(settings, options, error);
+
+    g_clear_pointer(&options->folder, g_free);
+    options->n_typed_in_file = options->typed->len;
+    if (good && options->asked != FE_ASKED_RUN) {
+        return fe_fail(error, "%s: a machine file asks for no help: leave the word 'help' away",
+                       path);
+    }
+    return good;
+}
+
 FeRunOptions *fe_run_options_new(char *const *argv, GError **error)
 {
     g_autoptr(FeRunOptions) options = new_defaults();
+    g_autoptr(GPtrArray) words = fe_options_split(tables, "quire run", argv, error);
+    const FeSetting *machine = words != NULL ? lookup_setting(words, "machine") : NULL;
 
-    if (!fe_options_parse(tables, "quire run", argv, options, error) ||
-        !check_states(options, error)) {
+    if (words == NULL ||
+        (machine != NULL && fe_is_machine_file(machine->value) &&
+         !apply_file(options, machine->value, words, error)) ||
+        !fe_options_apply(words, options, error) || !check_states(options, error)) {
         return NULL;
     }
     /* A restored run's options are complete when those of its file were added. */
@@ -206,6 +285,7 @@ void fe_run_options_free(FeRunOptions *options)
     g_ptr_array_unref(options->memory_pictures);
     g_ptr_array_unref(options->memory_films);
     g_free(options->machine_file);
+    g_free(options->folder);
     g_free(options->serial.path);
     g_free(options->debugcon.path);
     g_ptr_array_unref(options->until);

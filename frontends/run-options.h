@@ -9,6 +9,7 @@
 #include "emu/machine.h"
 #include "grammar.h"
 #include "moments.h"
+#include "options.h"
 
 #include <glib.h>
 
@@ -119,9 +120,11 @@ typedef struct FeRunOptions {
     GPtrArray *memory_pictures; /* of char *: files, .png or .json */
     GPtrArray *memory_films;    /* likewise, as given: see fe_film_parse() */
     char *machine_file;         /* --machine FILE.ini; NULL: none */
-    GPtrArray *until;           /* of FeMoment */
-    uint64_t timeout_ns;        /* wall; 0: none */
-    uint64_t max_time_ns;       /* guest; EMU_CLOCK_NEVER: none */
+    char *folder; /* while a machine file's settings are set: where its file names begin */
+    unsigned n_typed_in_file; /* of @typed, those of the machine file */
+    GPtrArray *until;         /* of FeMoment */
+    uint64_t timeout_ns;      /* wall; 0: none */
+    uint64_t max_time_ns;     /* guest; EMU_CLOCK_NEVER: none */
     EmuClockMode clock;
     int64_t rtc_seconds;
     bool reset_continues;
@@ -153,6 +156,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeRunOptions, fe_run_options_free)
 /* The rules between options that are left when all are known: at the end of fe_run_options_new(),
  * for a restored run once those of its file were added (saved-options.h). */
 bool fe_run_options_check(const FeRunOptions *options, GError **error);
+
+/* The table, in parts; ended by NULL. */
+const FeOption *const *fe_run_options_tables(void);
 
 /* Whether the machine has a VGA: said so, or needed by what else was asked for. */
 bool fe_run_options_has_vga(const FeRunOptions *options);

@@ -9,6 +9,7 @@
 #include "emu/trace.h"
 #include "fail.h"
 #include "help.h"
+#include "machine-file.h"
 #include "run-internal.h"
 #include "say.h"
 #include "signals.h"
@@ -214,11 +215,14 @@ static int perform(FeRun *run)
     return outcome.status;
 }
 
-static int answer(FeAsked asked)
+static int answer(const FeRunOptions *options)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    switch (asked) {
+    switch (options->asked) {
+    case FE_ASKED_PRINT_MACHINE:
+        fe_machine_file_print(options, text);
+        break;
     case FE_ASKED_HELP:
         fe_help_run(text);
         break;
@@ -268,7 +272,7 @@ int fe_run(char *const *argv)
     if (!set_up(&run, argv, &error)) {
         fe_say("%s", error->message);
     } else if (run.options->asked != FE_ASKED_RUN) {
-        status = answer(run.options->asked);
+        status = answer(run.options);
     } else {
         status = perform(&run);
     }
