@@ -46,8 +46,3 @@ void fe_screen_record_free(FeScreenRecord *record); /* (nullable) */
 FeTick *fe_screen_record_tick(FeScreenRecord *record);
 /* The last picture, and the file. */
 bool fe_screen_record_finish(FeScreenRecord *record, uint64_t now_ns, GError **error);
-
-#pragma weak dev_screen_update
-#pragma weak dev_screen_get_picture
-#pragma weak dev_screen_print_text
-#pragma weak dev_screen_mode
