@@ -23,6 +23,7 @@
 #include "devices/port92.h"
 #include "devices/typist-internal.h"
 #include "devices/uart16550.h"
+#include "devices/vga.h"
 
 struct DevPc {
     EmuMachine *machine;
@@ -43,6 +44,7 @@ struct DevPc {
     DevIde *ide;
     DevPiix3Ide *ide_function;
     DevTypist *typist;
+    DevVga *vga;                        /* NULL: none */
     DevNicE1000 *nic;                   /* NULL: none */
     DevDisk *drives[DEV_PC_MAX_DRIVES]; /* owned once dev_pc_new() succeeds */
 };

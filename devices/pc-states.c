@@ -28,6 +28,11 @@ void pc_add_states(DevPc *pc)
         { .name = "uart16550", .instance = 1, .version = 1, .parts = dev_uart_parts },
         { .name = "fw-cfg", .version = 1, .parts = dev_fw_cfg_parts },
         { .name = "ide", .version = 1, .parts = dev_ide_parts, .check = dev_ide_check },
+        { .name = "vga",
+          .version = 1,
+          .parts = dev_vga_parts,
+          .check = dev_vga_check,
+          .loaded = dev_vga_loaded },
         { .name = "e1000",
           .version = 1,
           .parts = dev_nic_e1000_parts,
@@ -45,7 +50,7 @@ void pc_add_states(DevPc *pc)
     void *const chips[] = {
         pc->pci,     pc->bridge,  pc->isa,    pc->ide_function, pc->pm,     pc->pic,
         pc->pit,     pc->rtc,     pc->dma,    pc->kbc,          pc->typist, pc->port92,
-        pc->uart[0], pc->uart[1], pc->fw_cfg, pc->ide,          pc->nic,
+        pc->uart[0], pc->uart[1], pc->fw_cfg, pc->ide,          pc->vga,    pc->nic,
     };
 
     G_STATIC_ASSERT(G_N_ELEMENTS(units) == G_N_ELEMENTS(chips));
@@ -69,14 +74,23 @@ void pc_add_resets(DevPc *pc)
         EmuResetFunc func;
         void *chip;
     } resets[] = {
-        { dev_pci_bus_reset, pc->pci },   { dev_i440fx_reset, pc->bridge },
-        { dev_piix3_reset, pc->isa },     { dev_piix3_ide_reset, pc->ide_function },
-        { dev_piix4_pm_reset, pc->pm },   { dev_i8254_reset, pc->pit },
-        { dev_mc146818_reset, pc->rtc },  { dev_i8237_reset, pc->dma },
-        { dev_i8042_reset, pc->kbc },     { dev_port92_reset, pc->port92 },
-        { dev_uart_reset, pc->uart[0] },  { dev_uart_reset, pc->uart[1] },
-        { dev_ide_reset, pc->ide },       { dev_fw_cfg_reset, pc->fw_cfg },
-        { dev_nic_e1000_reset, pc->nic }, { dev_i8259_reset, pc->pic },
+        { dev_pci_bus_reset, pc->pci },
+        { dev_i440fx_reset, pc->bridge },
+        { dev_vga_reset, pc->vga },
+        { dev_piix3_reset, pc->isa },
+        { dev_piix3_ide_reset, pc->ide_function },
+        { dev_piix4_pm_reset, pc->pm },
+        { dev_i8254_reset, pc->pit },
+        { dev_mc146818_reset, pc->rtc },
+        { dev_i8237_reset, pc->dma },
+        { dev_i8042_reset, pc->kbc },
+        { dev_port92_reset, pc->port92 },
+        { dev_uart_reset, pc->uart[0] },
+        { dev_uart_reset, pc->uart[1] },
+        { dev_ide_reset, pc->ide },
+        { dev_fw_cfg_reset, pc->fw_cfg },
+        { dev_nic_e1000_reset, pc->nic },
+        { dev_i8259_reset, pc->pic },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(resets); i++) {

@@ -3,7 +3,7 @@
  * The PC board.
  *
  *   00000-9FFFF   RAM
- *   A0000-BFFFF   nothing, or SMRAM while the bridge has it open
+ *   A0000-BFFFF   the VGA's window or nothing; SMRAM while the bridge has it open
  *   C0000-FFFFF   shadowed ROM: FF, at its end the last 128 KiB of the firmware image
  *   100000-       RAM up to the hole below 4 GiB, whose top is the whole firmware image; more RAM
  * from 4 GiB on
@@ -25,11 +25,13 @@
 #define BIOS_MAX_LEN ((size_t)16 << 20)
 
 /* PCI devices behind those of the chipset. */
+#define VGA_DEVICE 2
 #define NIC_DEVICE 3
 
 static void free_chips(DevPc *pc)
 {
     dev_nic_e1000_free(pc->nic);
+    dev_vga_free(pc->vga);
     dev_piix3_ide_free(pc->ide_function);
     dev_ide_free(pc->ide);
     dev_fw_cfg_free(pc->fw_cfg);
@@ -228,6 +230,25 @@ static bool add_ide(DevPc *pc, const DevPcConfig *config, GError **error)
     return true;
 }
 
+static bool add_vga(DevPc *pc, const DevPcConfig *config, GError **error)
+{
+    const DevVgaConfig vga_config = { .rom = config->vga_rom, .rom_len = config->vga_rom_len };
+    EmuMachine *machine = pc->machine;
+
+    if (!config->vga) {
+        return true;
+    }
+    pc->vga =
+        dev_vga_new(pc->pci, DEV_PCI_DEVFN(VGA_DEVICE, 0), emu_machine_pgm(machine),
+                    emu_machine_ports(machine), emu_machine_clock(machine), &vga_config, error);
+    if (pc->vga == NULL) {
+        g_prefix_error(error, "--vga or --vga-rom: ");
+        return false;
+    }
+    dev_i440fx_set_smram_line(pc->bridge, dev_vga_pin_window_taken(pc->vga));
+    return true;
+}
+
 /* Models of network cards. */
 static const char *const nics[] = { "e1000", NULL };
 
@@ -266,7 +287,7 @@ DevPc *dev_pc_new(EmuMachine *machine, const DevPcConfig *config, GError **error
 
     pc->machine = machine;
     if (!add_chipset(pc, error) || !add_timers(pc, config, error) || !add_legacy(pc, error) ||
-        !add_ide(pc, config, error) || !add_nic(pc, config, error) ||
+        !add_ide(pc, config, error) || !add_vga(pc, config, error) || !add_nic(pc, config, error) ||
         !pc_add_fw_cfg(pc, config, error)) {
         free_chips(pc);
         return NULL;
@@ -287,8 +308,7 @@ const char *const *dev_pc_nics(void)
 
 DevScreen *dev_pc_screen(DevPc *pc)
 {
-    (void)pc;
-    return NULL;
+    return pc->vga != NULL ? dev_vga_screen(pc->vga) : NULL;
 }
 
 DevTypist *dev_pc_typist(DevPc *pc)
