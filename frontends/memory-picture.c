@@ -57,7 +57,7 @@ char *fe_memory_size_words(uint64_t n_pages)
     double value = (double)n_pages * 4;
     unsigned unit = 0;
 
-    while (value >= 1024 && unit + 1 < G_N_ELEMENTS(units)) {
+    while (value >= 1023.5 && unit + 1 < G_N_ELEMENTS(units)) {
         value /= 1024;
         unit++;
     }
@@ -243,10 +243,10 @@ static void draw_title(const Drawing *drawing, const FeMemoryTitle *title)
     g_autofree char *first = g_strdup_printf(
         "Guest-physical memory after %.6g s of guest time. A square is %s%s, a row %s.",
         (double)title->guest_ns / 1e9, one_page ? "a page of " : "", square, row);
-    g_autofree char *second = g_strdup_printf(
-        "A band is rows that are alike, not to scale.%s%s",
-        one_page ? "" : " A square shows the rarest of its pages: the legend's order.",
-        one_page && scale->square >= 4 ? " White dot: code ran there." : "");
+    g_autofree char *second =
+        g_strdup_printf("A band is rows that are alike, not to scale.%s%s",
+                        one_page ? "" : " A square shows written pages before others.",
+                        one_page && scale->square >= 4 ? " White dot: code ran there." : "");
     FePen large = pen(drawing, INK, 2);
     FePen small = pen(drawing, FAINT, 1);
 
