@@ -43,8 +43,9 @@ struct FeApng {
     int spool; /* descriptor */
     uint64_t spool_len;
     unsigned n_frames;
-    FePixels first; /* by mem_os() */
-    uint64_t first_ns;
+    FePixels first;    /* by mem_os() */
+    uint64_t first_ns; /* times of the first and the last frame */
+    uint64_t last_ns;
     FePixels canvas; /* likewise */
     z_stream zlib;   /* set up once, reset for each frame */
     bool zlib_is_set_up;

@@ -72,9 +72,17 @@ static void put_head(const FeApng *apng, FeWholeFile *file)
     put_chunk(file, "acTL", control, sizeof(control), NULL, 0);
 }
 
-static unsigned delay_ms(uint64_t from_ns, uint64_t to_ns)
+static unsigned delay_ms(const FeApng *apng, uint64_t from_ns, uint64_t to_ns)
 {
-    return (unsigned)CLAMP((to_ns - from_ns) / NS_PER_MS, FE_APNG_MIN_MS, FE_APNG_MAX_MS);
+    uint64_t all_ns = apng->last_ns - apng->first_ns;
+    uint64_t ns = to_ns - from_ns;
+    uint64_t ms = ns / NS_PER_MS;
+
+    if (all_ns < (uint64_t)FE_APNG_SHORT_MS * NS_PER_MS) {
+        /* Two pictures at one time: no length at all. */
+        ms = all_ns > 0 ? ns * FE_APNG_SHORT_MS / all_ns : 0;
+    }
+    return (unsigned)CLAMP(ms, FE_APNG_MIN_MS, FE_APNG_MAX_MS);
 }
 
 static void put_frame_control(Writing *writing, const FeApngFrame *frame, unsigned ms)
@@ -130,7 +138,7 @@ static bool read_frame(FeApng *apng, uint64_t offset, FeApngFrame *ret_frame)
 static unsigned shown_ms(const FeApng *apng, uint64_t time_ns, uint64_t next,
                          const FeApngFrame *next_frame)
 {
-    return next < apng->spool_len ? delay_ms(time_ns, next_frame->time_ns) : FE_APNG_MAX_MS;
+    return next < apng->spool_len ? delay_ms(apng, time_ns, next_frame->time_ns) : FE_APNG_MAX_MS;
 }
 
 static bool put_frames(FeApng *apng, Writing *writing)

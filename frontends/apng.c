@@ -303,6 +303,7 @@ static bool add_first(FeApng *apng, const FeApngView *picture, uint64_t time_ns)
     }
     paint(&apng->canvas, picture, &all);
     apng->first_ns = time_ns;
+    apng->last_ns = time_ns;
     apng->n_frames = 1;
     return true;
 }
@@ -329,6 +330,7 @@ static bool add(FeApng *apng, const FeApngView *picture, uint64_t time_ns)
     if (!spool_frame(apng, &frame)) {
         return false;
     }
+    apng->last_ns = time_ns;
     apng->n_frames++;
     return true;
 }

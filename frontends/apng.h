@@ -17,8 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A frame is shown for its guest time within these: nothing flickers by, nothing stands still for
- * long. */
+/* A record shorter than this is played as slowly as makes it as long. */
+#define FE_APNG_SHORT_MS 4000
+
+/* A frame is shown for its time within these: nothing flickers by, nothing stands still for long.
+ */
 #define FE_APNG_MIN_MS 40
 #define FE_APNG_MAX_MS 2000
 

@@ -192,7 +192,8 @@ const FeOption fe_console_options[] = {
       FE_VALUE_TWO, false, NULL, set_screen_every },
     FE_ONE("screen-record", "FILE.png[,every=SECONDS]", "boot.png",
            "all that the screen showed, as an animated PNG; looked at 25 times\n"
-           "a second of guest time, at first more often; every=: so often",
+           "a second of guest time, at first more often, or so often; what took\n"
+           "less than 4 s is played slowly",
            NULL, set_screen_record),
     FE_MANY("memory-picture", "FILE.png|FILE.json", "memory.png",
             "a map of the guest's memory at the end, each page by its kind and\n"

@@ -4,8 +4,8 @@
  *
  * Guest time is virtual: a firmware is through in a hundredth of a second, a system boots for a
  * minute. So unless it is said how often, the screen is looked at ever more rarely, each time after
- * 1/64 of the record's length so far, from 1/4000 s until it is 25 times a second. As no picture is
- * shown for less than 1/25 s (apng.h), the beginning is seen in slow motion and the rest as it was.
+ * 1/64 of the record's length so far, from 1/4000 s until it is 25 times a second. As short records
+ * are played slowly and no picture is shown for less than 1/25 s (apng.h), all of it can be seen.
  */
 #include "apng.h"
 #include "screen-internal.h"
@@ -27,6 +27,7 @@ struct FeScreenRecord {
 
 static bool add_picture(FeScreenRecord *record, uint64_t now_ns, GError **error)
 {
+    static const uint32_t black = 0;
     DevPicture picture;
 
     if (!fe_screen_view_look(record->view, &picture, error)) {
@@ -36,6 +37,10 @@ static bool add_picture(FeScreenRecord *record, uint64_t now_ns, GError **error)
         return true;
     }
     record->seen = record->view->generation;
+    if (dev_screen_mode(record->view->screen) == DEV_SCREEN_BLANK) {
+        /* Black, however large the canvas is for other pictures. */
+        picture = (DevPicture) { 1, 1, &black };
+    }
     return fe_apng_add(record->apng, picture.width, picture.height, picture.pixels, now_ns, error);
 }
 

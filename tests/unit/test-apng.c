@@ -248,28 +248,41 @@ START_TEST(record_plays_as_it_was_given)
 }
 END_TEST
 
-/* Between 5 ms and an hour apart; the last picture is shown longest. */
+static const struct {
+    unsigned n;
+    uint64_t times_us[8];
+    unsigned delays[8]; /* of all but the last */
+} delays[] = {
+    { 8, /* from 5 ms to an hour */
+      { 7000, 12000, 52000, 93000, 1093000, 3093000, 3600000000, 3600041000 },
+      { 40, 40, 41, 1000, 2000, 2000, 41 } },
+    { 4, { 500000, 1500000, 3000000, 4500000 }, { 1000, 1500, 1500 } }, /* exactly 4 s long */
+    { 4, { 0, 1000, 1500, 2000 }, { 2000, 1000, 1000 } },               /* slower, up to 4 s */
+    { 4, { 0, 10, 30, 1000 }, { 40, 80, 2000 } },
+    { 3, { 5, 5, 5 }, { 40, 40 } },
+};
+
+/* The last picture is shown longest. */
 START_TEST(delays_are_guest_time_within_bounds)
 {
-    static const uint64_t times_ms[] = { 7, 12, 52, 93, 1093, 3093, 3600000, 3600041 };
-    static const unsigned delays[] = { 40, 40, 41, 1000, 2000, 2000, 41, 2000 };
     g_autoptr(FeApng) apng = fe_apng_new(path, NULL);
     FePixels picture = png_test_picture(4, 4);
     Player player;
     gsize len = 0;
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(times_ms); i++) {
+    for (unsigned i = 0; i < delays[_i].n; i++) {
         picture.pixels[5] = i;
-        ck_assert(add(apng, &picture, times_ms[i] * MS));
-        ck_assert(add(apng, &picture, times_ms[i] * MS + 1)); /* the same lasts longer */
+        ck_assert(add(apng, &picture, delays[_i].times_us[i] * 1000));
+        ck_assert(add(apng, &picture, delays[_i].times_us[i] * 1000)); /* the same lasts longer */
     }
 
     g_autofree char *bytes = finish(apng, &len);
 
     start(&player, (const uint8_t *)bytes, len);
-    for (unsigned i = 0; i < G_N_ELEMENTS(times_ms); i++) {
+    for (unsigned i = 0; i < delays[_i].n; i++) {
         ck_assert(play(&player));
-        ck_assert_uint_eq(player.delay_ms, delays[i]);
+        ck_assert_uint_eq(player.delay_ms,
+                          i + 1 < delays[_i].n ? delays[_i].delays[i] : FE_APNG_MAX_MS);
     }
     ck_assert(!play(&player));
     g_free(picture.pixels);
@@ -408,7 +421,7 @@ int main(void)
     tcase_add_checked_fixture(apng, set_up, tear_down);
     tcase_set_timeout(apng, 60);
     tcase_add_loop_test(apng, record_plays_as_it_was_given, 0, 20);
-    tcase_add_test(apng, delays_are_guest_time_within_bounds);
+    tcase_add_loop_test(apng, delays_are_guest_time_within_bounds, 0, G_N_ELEMENTS(delays));
     tcase_add_test(apng, changed_rectangle_alone_is_stored);
     tcase_add_test(apng, large_frames_come_in_pieces);
     tcase_add_checked_fixture(failures, set_up, tear_down);
