@@ -329,7 +329,7 @@ static void draw_title(const Drawing *drawing, const FeMemoryTitle *title)
     const FeFilmFrame *frame = &drawing->frame;
     g_autofree char *row = fe_memory_size_words(drawing->row_pages);
     g_autofree char *first = g_strdup_printf(
-        "Pages written in %.6g s of guest time. A row is %s (%" PRIu64 " pages), a column %.6g ms.",
+        "Pages written in %.4g s of guest time. A row is %s (%" PRIu64 " pages), a column %.6g ms.",
         (double)(frame->end_ns - frame->start_ns) / 1e9, row, drawing->row_pages,
         (double)frame->slice_ns / 1e6);
     FePen large = pen(drawing, INK, 2);

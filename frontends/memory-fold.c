@@ -20,7 +20,11 @@ static const FeMemoryScale scales[] = {
 typedef struct Folder {
     FeMemoryFold *fold;
     uint8_t row[1024]; /* the one that is not complete */
-    uint64_t end;      /* page behind what was seen */
+    /* What was seen last, and may go on: pages of one range that look alike. */
+    uint64_t first_page;
+    uint64_t end;
+    unsigned range_index;
+    uint8_t cell;
 } Folder;
 
 uint64_t fe_memory_fold_row_pages(const FeMemoryFold *fold)
@@ -73,35 +77,47 @@ static void paint(Folder *folder, uint64_t from, uint64_t to, uint8_t cell)
     }
 }
 
-static bool add_segment(const FeMemorySegment *segment, void *user)
+/* What was seen is all of its kind: it becomes squares and bands. */
+static void settle(Folder *folder)
 {
-    Folder *folder = user;
     const FeMemoryFold *fold = folder->fold;
     uint64_t row_pages = fe_memory_fold_row_pages(fold);
-    uint64_t page = segment->first_page;
-    uint64_t end = page + segment->n_pages;
-    bool mark = segment->executed && fold->scale.cell_pages == 1;
-    uint8_t cell = (uint8_t)(segment->class | (mark ? FE_MEMORY_CELL_EXECUTED : 0));
+    uint64_t page = folder->first_page;
 
-    while (page < end && fold->height <= fold->limit) {
+    while (page < folder->end && fold->height <= fold->limit) {
         uint64_t from = page % row_pages;
 
-        if (from == 0 && end - page >= row_pages) {
-            uint64_t n_rows = (end - page) / row_pages;
+        if (from == 0 && folder->end - page >= row_pages) {
+            uint64_t n_rows = (folder->end - page) / row_pages;
 
-            add_alike(folder, page, n_rows, cell);
+            add_alike(folder, page, n_rows, folder->cell);
             page += n_rows * row_pages;
             continue;
         }
-        uint64_t to = MIN(from + (end - page), row_pages);
+        uint64_t to = MIN(from + (folder->end - page), row_pages);
 
-        paint(folder, from, to, cell);
+        paint(folder, from, to, folder->cell);
         page += to - from;
         if (to == row_pages) {
             add_row(folder, page - row_pages);
         }
     }
-    folder->end = end;
+    folder->first_page = folder->end;
+}
+
+static bool add_segment(const FeMemorySegment *segment, void *user)
+{
+    Folder *folder = user;
+    const FeMemoryFold *fold = folder->fold;
+    bool mark = segment->executed && fold->scale.cell_pages == 1;
+    uint8_t cell = (uint8_t)(segment->class | (mark ? FE_MEMORY_CELL_EXECUTED : 0));
+
+    if (cell != folder->cell || segment->range_index != folder->range_index) {
+        settle(folder);
+        folder->cell = cell;
+        folder->range_index = segment->range_index;
+    }
+    folder->end = segment->first_page + segment->n_pages;
     return fold->height <= fold->limit;
 }
 
@@ -115,6 +131,7 @@ static FeMemoryFold *try_scale(Pgm *pgm, FeMemoryScale scale, int limit)
                              .cells = g_byte_array_new(),
                              .limit = limit };
     (void)fe_memory_map_foreach(pgm, add_segment, &folder);
+    settle(&folder);
 
     uint64_t rest = folder.end % fe_memory_fold_row_pages(fold);
 

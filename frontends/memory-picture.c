@@ -241,7 +241,7 @@ static void draw_title(const Drawing *drawing, const FeMemoryTitle *title)
     g_autofree char *row = fe_memory_size_words(fe_memory_fold_row_pages(drawing->fold));
     bool one_page = scale->cell_pages == 1;
     g_autofree char *first = g_strdup_printf(
-        "Guest-physical memory after %.6g s of guest time. A square is %s%s, a row %s.",
+        "Guest-physical memory after %.4g s of guest time. A square is %s%s, a row %s.",
         (double)title->guest_ns / 1e9, one_page ? "a page of " : "", square, row);
     g_autofree char *second =
         g_strdup_printf("A band is rows that are alike, not to scale.%s%s",

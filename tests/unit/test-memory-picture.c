@@ -273,6 +273,29 @@ START_TEST(rows_and_bands_leave_nothing_out)
 }
 END_TEST
 
+START_TEST(what_looks_alike_is_one_band)
+{
+    g_autoptr(FeMemoryFold) fold = NULL;
+    unsigned n = 0;
+
+    setup_with(MIB);
+
+    PgmMmio2 *buffer = pgm_mmio2_new(pgm, "vga", 0, 8 * MIB, false, "buffer", NULL);
+
+    ck_assert_int_eq(pgm_mmio2_map(buffer, 16 * MIB, NULL), MEM_OK);
+    dirty = pgm_dirty_new(pgm, "test", NULL);
+    store(20 * MIB); /* the others are monitored: another state, the same look */
+    fold = fe_memory_fold_new(pgm);
+    for (unsigned i = 0; i < fold->rows->len; i++) {
+        const FeMemoryRow *row = &g_array_index(fold->rows, FeMemoryRow, i);
+
+        n += row->class == FE_MEMORY_MMIO2 && row->n_rows == 8 * MIB / PAGE / 32;
+    }
+    ck_assert_uint_eq(n, 1);
+    teardown();
+}
+END_TEST
+
 static const unsigned n_written[] = { 20, 100, 400, 1200, 3000 };
 
 START_TEST(any_number_of_pages_fits)
@@ -454,6 +477,7 @@ int main(void)
     tcase_add_test(free_hand, classes_can_be_told_apart);
     tcase_add_test(free_hand, all_characters_are_drawn_and_differ);
     tcase_add_test(free_hand, drawing_is_clipped);
+    tcase_add_test(free_hand, what_looks_alike_is_one_band);
     tcase_add_loop_test(free_hand, any_number_of_pages_fits, 0, G_N_ELEMENTS(n_written));
     tcase_add_test(free_hand, many_ranges_and_an_empty_machine_fit);
     tcase_add_loop_test(free_hand, sizes_in_words, 0, G_N_ELEMENTS(sizes));
