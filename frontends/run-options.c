@@ -103,7 +103,8 @@ static bool check_states(const FeRunOptions *options, GError **error)
         return fe_fail(error, "--save-live needs --save FILE and --save-at MOMENT: where to save, "
                               "and when to begin");
     }
-    if (options->restore != NULL && options->loads->len > 0) {
+    /* A machine file may serve both the run that saved and this one. */
+    if (options->restore != NULL && options->loads->len > options->n_loads_in_file) {
         return fe_fail(error,
                        "--load: what is in RAM comes from --restore: leave one of them away");
     }
@@ -234,6 +235,7 @@ static bool apply_file(FeRunOptions *options, const char *path, const GPtrArray 
 
     g_clear_pointer(&options->folder, g_free);
     options->n_typed_in_file = options->typed->len;
+    options->n_loads_in_file = options->loads->len;
     if (good && options->asked != FE_ASKED_RUN) {
         return fe_fail(error, "%s: a machine file asks for no help: leave the word 'help' away",
                        path);

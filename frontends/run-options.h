@@ -122,6 +122,7 @@ typedef struct FeRunOptions {
     char *machine_file;         /* --machine FILE.ini; NULL: none */
     char *folder; /* while a machine file's settings are set: where its file names begin */
     unsigned n_typed_in_file; /* of @typed, those of the machine file */
+    unsigned n_loads_in_file; /* of @loads, likewise */
     GPtrArray *until;         /* of FeMoment */
     uint64_t timeout_ns;      /* wall; 0: none */
     uint64_t max_time_ns;     /* guest; EMU_CLOCK_NEVER: none */

@@ -390,11 +390,29 @@ static bool compare_roms(const FeRunOptions *options, const FeRunOptions *saved,
     return true;
 }
 
+/* Those of a machine file: what they were is in RAM. */
+static bool compare_loads(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
+{
+    if (!compare_counts(options, "load", options->loads->len, saved->loads->len, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < options->loads->len; i++) {
+        const FeLoad *here = &g_array_index(options->loads, FeLoad, i);
+
+        if (here->address != g_array_index(saved->loads, FeLoad, i).address) {
+            return fe_fail(error,
+                           "--load: '%s' is at another address in the state '%s': leave it away",
+                           here->path, options->restore);
+        }
+    }
+    return true;
+}
+
 static bool compare(const FeRunOptions *options, const FeRunOptions *saved, GError **error)
 {
     if (!compare_sizes(options, saved, error) || !compare_times(options, saved, error) ||
         !compare_drives(options, saved, error) || !compare_cards(options, saved, error) ||
-        !compare_roms(options, saved, error)) {
+        !compare_roms(options, saved, error) || !compare_loads(options, saved, error)) {
         return false;
     }
     if (options->cpu != NULL && strcmp(options->cpu, cpu_of(saved)) != 0) {
