@@ -140,10 +140,18 @@ static int refuse(const char *option, const char *path, int host_error, GError *
 
 int fe_files_open_output(FeFiles *files, const char *option, const char *path, GError **error)
 {
-    /* Not emptied before it is known not to be somebody's input. */
     const MemOs *os = mem_os();
-    int fd = os->open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
     struct stat info;
+    FileId place;
+    bool is_new = os->stat(path, &info) != 0;
+
+    /* Not made for a conflict to be found then; nor emptied before it is known not to be somebody's
+     * input. */
+    if (is_new && look_up(path, &place) && !add(files, place, option, path, true, error)) {
+        return -1;
+    }
+
+    int fd = os->open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 
     if (fd < 0) {
         return refuse(option, path, errno, error);
@@ -153,7 +161,7 @@ int fe_files_open_output(FeFiles *files, const char *option, const char *path, G
         os->close(fd);
         return -1;
     }
-    if (S_ISREG(info.st_mode) && !add(files, id_of(&info), option, path, true, error)) {
+    if (!is_new && S_ISREG(info.st_mode) && !add(files, id_of(&info), option, path, true, error)) {
         os->close(fd);
         return -1;
     }
