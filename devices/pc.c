@@ -232,7 +232,9 @@ static bool add_ide(DevPc *pc, const DevPcConfig *config, GError **error)
 
 static bool add_vga(DevPc *pc, const DevPcConfig *config, GError **error)
 {
-    const DevVgaConfig vga_config = { .rom = config->vga_rom, .rom_len = config->vga_rom_len };
+    const DevVgaConfig vga_config = { .rom = config->vga_rom,
+                                      .rom_len = config->vga_rom_len,
+                                      .name = config->vga_rom_name };
     EmuMachine *machine = pc->machine;
 
     if (!config->vga) {
@@ -254,7 +256,9 @@ static const char *const nics[] = { "e1000", NULL };
 
 static bool add_nic(DevPc *pc, const DevPcConfig *config, GError **error)
 {
-    const DevNicConfig nic_config = { .rom = config->nic_rom, .rom_len = config->nic_rom_len };
+    const DevNicConfig nic_config = { .rom = config->nic_rom,
+                                      .rom_len = config->nic_rom_len,
+                                      .name = config->nic_rom_name };
     /* Interrupt pin A of device 3, as slots are wired on boards with this bridge. */
     EmuLine inta = dev_piix3_pirq_pin(pc->isa, (NIC_DEVICE - 1) % DEV_PIIX3_PIRQS);
 

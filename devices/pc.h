@@ -31,9 +31,11 @@ typedef struct DevPcConfig {
     bool vga;                           /* a standard VGA (devices/screen.h), PCI device 2 */
     const void *vga_rom;                /* its video BIOS, copied; NULL: none */
     size_t vga_rom_len;
+    const char *vga_rom_name; /* for messages and the map; (nullable) */
     const char *nic;     /* model of a network card, PCI device 3; NULL: none. See dev_pc_nics() */
     const void *nic_rom; /* its option ROM, copied; NULL: none */
     size_t nic_rom_len;
+    const char *nic_rom_name; /* likewise */
 } DevPcConfig;
 
 /**

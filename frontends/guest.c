@@ -102,12 +102,14 @@ static bool read_roms(FeGuest *guest, FeFiles *files, GError **error)
 }
 
 /* The first image of its kind; NULL if there is none. */
-static const void *rom_bytes(const FeGuest *guest, FeRomKind kind, size_t *ret_len)
+static const void *rom_bytes(const FeGuest *guest, FeRomKind kind, size_t *ret_len,
+                             const char **ret_name)
 {
     for (unsigned i = 0; i < guest->roms->len; i++) {
         const FeRomFile *rom = g_ptr_array_index(guest->roms, i);
 
         if (rom->kind == kind) {
+            *ret_name = rom->label;
             return g_bytes_get_data(rom->bytes, ret_len);
         }
     }
@@ -204,8 +206,8 @@ static bool build(FeGuest *guest, GError **error)
     };
 
     board.bios = g_bytes_get_data(bios->bytes, &board.bios_len);
-    board.vga_rom = rom_bytes(guest, FE_ROM_VGA, &board.vga_rom_len);
-    board.nic_rom = rom_bytes(guest, FE_ROM_NIC, &board.nic_rom_len);
+    board.vga_rom = rom_bytes(guest, FE_ROM_VGA, &board.vga_rom_len, &board.vga_rom_name);
+    board.nic_rom = rom_bytes(guest, FE_ROM_NIC, &board.nic_rom_len, &board.nic_rom_name);
     if (!open_drives(options, &board, error) || !build_board(guest, &board, error)) {
         for (unsigned i = 0; i < DEV_PC_MAX_DRIVES; i++) {
             dev_disk_free(board.drives[i]);
