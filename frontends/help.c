@@ -107,7 +107,8 @@ void fe_help_cpus(GString *text)
 void fe_help_machines(GString *text)
 {
     g_string_append(text,
-                    "pc               i440FX and PIIX3, as most PC firmware expects (default)\n");
+                    "pc               i440FX and PIIX3, as most PC firmware expects (default)\n"
+                    "FILE.ini         a machine file; --print-machine prints one\n");
 }
 
 void fe_help_info(GString *text)

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define NO_TEXT "it holds bytes of no text: is this a machine file?"
+
 /* Where a look at the lines is. */
 typedef struct Scan {
     const char *path;
@@ -27,6 +29,9 @@ static bool see_group(Scan *scan, const char *line, GError **error)
 {
     const char *end = strchr(line, ']');
 
+    if (!g_utf8_validate(line, -1, NULL)) {
+        return refuse(scan, error, NO_TEXT);
+    }
     if (end == NULL || end[1] != '\0' || end == line + 1) {
         return refuse(scan, error, "a group stands alone on its line, for example [machine]");
     }
@@ -46,6 +51,9 @@ static bool see_key(Scan *scan, const char *line, GError **error)
 
     if (key == NULL || g_strchomp(key)[0] == '\0') {
         return refuse(scan, error, "neither [group] nor key=value nor # comment");
+    }
+    if (!g_utf8_validate(key, -1, NULL)) {
+        return refuse(scan, error, NO_TEXT);
     }
     if (scan->group == NULL) {
         return refuse(scan, error, "no group yet: begin with a line like [machine]");
@@ -67,7 +75,7 @@ static bool see_line(Scan *scan, char *line, GError **error)
     line = g_strstrip(line);
     for (const char *at = line; *at != '\0'; at++) {
         if (g_ascii_iscntrl(*at) && *at != '\t') {
-            return refuse(scan, error, "it holds bytes of no text: is this a machine file?");
+            return refuse(scan, error, NO_TEXT);
         }
     }
     if (line[0] == '\0' || line[0] == '#') {
@@ -109,7 +117,7 @@ GKeyFile *fe_ini_read(const char *path, uint64_t max_len, GError **error)
     g_autofree char *text = g_strndup(start, len);
 
     if (strlen(text) != len) {
-        fe_fail(error, "%s: it holds bytes of no text: is this a machine file?", path);
+        fe_fail(error, "%s: " NO_TEXT, path);
         return NULL;
     }
     if (!look_at_lines(path, text, error)) {

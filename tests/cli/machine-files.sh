@@ -67,6 +67,7 @@ same() {
 head -c 5000 /dev/urandom >"$tmp/data"
 
 # --- the README's
+# shellcheck disable=SC2016 # these are Markdown's backquotes
 sed -n '/^```ini$/,/^```$/{/^```/d;p}' "$readme" >"$tmp/guest.ini"
 has '^\[machine\]' "$tmp/guest.ini"
 ends 0 'stopped: text:login: seen on serial0' --machine "$tmp/guest.ini" --serial "file:$tmp/serial"

@@ -236,6 +236,8 @@ static const char *const wrong[][2] = {
       ": [run] until: it is there twice (line 3)*until.1 and until.2" },
     { "[run]\nuntil[de]=a\n", ": line 2: a key has no brackets" },
     { "[run]\nquiet=\001\n", ": line 2: it holds bytes of no text" },
+    { "[run]\nqui\xF0=true\n", ": line 2: it holds bytes of no text" },
+    { "[ru\xF0]\n", ": line 1: it holds bytes of no text" },
     { "\177ELF\001\n", ": line 1: it holds bytes of no text" },
     { "[machin]\n", ": [machin]: there is no such group; did you mean [machine]" },
     { "[frobnicate]\n", ": [frobnicate]: there is no such group; there are machine, rom" },

@@ -260,6 +260,99 @@ START_TEST(saved_options_come_back)
 }
 END_TEST
 
+#define SUM "65536-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER_SUM "65536-1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+START_TEST(cards_and_roms_come_back)
+{
+    g_autoptr(FeRunOptions) first =
+        parse("--vga std --nic e1000 --nic-rom none --rom /a@D0000000,shadowed --rom /b@D0100000 "
+              "--option-rom /c --option-rom /d");
+    g_autoptr(FeRunOptions) options = parse("--restore s --option-rom e --option-rom f");
+    char **strings = fe_saved_options_new(first, "fw.bin");
+    FeRomFile vga = { FE_ROM_VGA, (char *)"/v", NULL, (char *)"/v", (char *)SUM };
+    FeRomFile one = { FE_ROM_OPTION, (char *)"/c", NULL, (char *)"/c", (char *)SUM };
+    FeRomFile two = { FE_ROM_OPTION, (char *)"/d", NULL, (char *)"/d", (char *)OTHER_SUM };
+    GError *error = NULL;
+
+    strings = fe_saved_options_add_rom(strings, &vga);
+    strings = fe_saved_options_add_rom(strings, &one);
+    strings = fe_saved_options_add_rom(strings, &two);
+    ck_assert_msg(fe_saved_options_apply(strings, options, &error), "%s",
+                  error != NULL ? error->message : "");
+    g_strfreev(strings);
+    ck_assert_int_eq(options->vga, FE_VGA_STD);
+    ck_assert_str_eq(options->vga_rom, "/v");
+    ck_assert_str_eq(options->nic, "e1000");
+    ck_assert_str_eq(options->nic_rom, "none");
+    ck_assert_uint_eq(options->roms->len, 2);
+    ck_assert(g_array_index(options->roms, FeRom, 0).shadowed);
+    ck_assert(!g_array_index(options->roms, FeRom, 1).shadowed);
+    ck_assert_uint_eq(options->option_roms->len, 2);
+    ck_assert_str_eq(g_ptr_array_index(options->option_roms, 1), "f");
+
+    /* bios, vga-rom, two of option-rom, two of rom; the sums of those that have one. */
+    ck_assert_uint_eq(options->saved_roms->len, 6);
+    const FeSavedRom *saved = &g_array_index(options->saved_roms, FeSavedRom, 0);
+
+    ck_assert_str_eq(saved[0].option, "bios");
+    ck_assert(saved[0].sum == NULL && !saved[0].given);
+    ck_assert_str_eq(saved[1].option, "vga-rom");
+    ck_assert_str_eq(saved[1].sum, SUM);
+    ck_assert(!saved[1].given);
+    ck_assert_str_eq(saved[3].path, "/d");
+    ck_assert_str_eq(saved[3].sum, OTHER_SUM);
+    ck_assert(saved[3].given);
+}
+END_TEST
+
+/* A run with the first, and what --restore refuses beside it. */
+static const struct {
+    const char *saved;
+    const char *given;
+    const char *error;
+} other_machines[] = {
+    { "--vga std", "--vga none", "--vga: 'none' here, but 'std' in the state" },
+    { "--quiet", "--vga std", "--vga: 'std' here, but 'none' in the state" },
+    { "--quiet", "--screen a.png", "--screen: the machine in the state 's' has no VGA" },
+    { "--quiet", "--screen-every 1 d", "--screen-every: the machine in the state" },
+    { "--quiet", "--nic e1000", "--nic: 'e1000' here, but 'none' in the state" },
+    { "--nic e1000", "--nic none", "--nic: 'none' here, but 'e1000' in the state" },
+    { "--nic e1000 --nic-rom none", "--nic e1000 --nic-rom x", "--nic-rom: 'x' here, but 'none'" },
+    { "--vga std --vga-rom none", "--vga-rom x", "--vga-rom: 'x' here, but 'none' in the state" },
+    { "--quiet", "--option-rom x", "--option-rom: 1 of them here, but 0 in the state" },
+    { "--rom a@1000", "--rom a@1000 --rom b@2000", "--rom: 2 of them here, but 1 in the state" },
+    { "--rom a@1000", "--rom a@2000", "--rom: 'a' is at another address" },
+    { "--rom a@1000", "--rom a@1000,shadowed", "--rom: 'a' is at another address, or protected" },
+    { "--quiet", "--nic-rom x", "--nic-rom needs --nic MODEL" },
+};
+
+START_TEST(another_machine_is_refused)
+{
+    g_autoptr(FeRunOptions) first = parse(other_machines[_i].saved);
+    g_autofree char *line = g_strconcat("--restore s ", other_machines[_i].given, NULL);
+    g_autoptr(FeRunOptions) options = parse(line);
+    g_auto(GStrv) strings = fe_saved_options_new(first, "fw.bin");
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!fe_saved_options_apply(strings, options, &error));
+    ck_assert_msg(g_str_has_prefix(error->message, other_machines[_i].error), "%s", error->message);
+}
+END_TEST
+
+/* What was saved before there were cards. */
+START_TEST(an_old_state_has_no_cards)
+{
+    char *strings[] = { (char *)"machine=pc", (char *)"memory=128M", (char *)"bios=/b", NULL };
+    g_autoptr(FeRunOptions) options = parse("--restore s");
+
+    ck_assert(fe_saved_options_apply(strings, options, NULL));
+    ck_assert_int_eq(options->vga, FE_VGA_NONE);
+    ck_assert(!fe_run_options_has_vga(options));
+    ck_assert_ptr_null(options->nic);
+}
+END_TEST
+
 START_TEST(given_files_replace_saved_ones)
 {
     g_autoptr(FeRunOptions) options = NULL;
@@ -312,6 +405,18 @@ static const char *const bad_strings[][2] = {
     { "memory=128M", "drive" },
     { "memory=128M", "drive=a,b,ro" },
     { "memory=128M", "rtc=yesterday" },
+    { "memory=128M", "machine=/etc/passwd" },
+    { "memory=128M", "machine=m.ini" },
+    { "memory=128M", "print-machine" },
+    { "memory=128M", "screen=a.png" },
+    { "memory=128M", "vga=cga" },
+    { "memory=128M", "vga-rom=/x" },
+    { "memory=128M", "nic=x" },
+    { "memory=128M", "rom=x@1" },
+    { "memory=128M", "bios-sum=" SUM },
+    { "memory=128M", "option-rom-sum=" SUM },
+    { "memory=128M", "load-sum=" SUM },
+    { "memory=128M", "vga-rom-sum=1" },
 };
 
 START_TEST(strange_saved_options_are_refused)
@@ -400,6 +505,9 @@ int main(void)
     tcase_add_test(all, stats_takes_a_glob_or_a_json_file);
     tcase_add_test(all, states_and_info_items);
     tcase_add_test(all, saved_options_come_back);
+    tcase_add_test(all, cards_and_roms_come_back);
+    tcase_add_loop_test(all, another_machine_is_refused, 0, G_N_ELEMENTS(other_machines));
+    tcase_add_test(all, an_old_state_has_no_cards);
     tcase_add_test(all, given_files_replace_saved_ones);
     tcase_add_test(all, a_disk_is_written_or_not_as_it_was);
     tcase_add_test(all, files_that_are_gone_are_not_missed);
