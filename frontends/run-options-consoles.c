@@ -92,6 +92,9 @@ static bool set_screen_every(void *target, const char *value, GError **error)
     if (!fe_parse_seconds(seconds, &options->screen_every_ns, error)) {
         return false;
     }
+    if (folder[0] == '\0') {
+        return fe_fail(error, "say a folder too, for example %s shots", seconds);
+    }
     if (options->screen_every_ns == 0) {
         return fe_fail(error, "no time at all between two pictures: say for example 0.1 %s",
                        folder);

@@ -269,6 +269,7 @@ static const char *const wrong[][2] = {
     { "[run]\nvga=std\n", ": [run] vga: that stands in a group of its own, [device 1]" },
     { "[run]\ninfo=help\n", ": a machine file asks for no help" },
     { "[run]\nscreen-every=1\n", ": [run] screen-every: it needs two words*0.1 shots" },
+    { "[run]\nscreen-every=\"1  \"\n", ": [run] screen-every: say a folder too" },
     { "[run]\nscreen=a.gif\n", ": [run] screen: '*a.gif' does not say what to write" },
     { "[run]\ntype-at=x\n", ": [run] type-at: there is no type that" },
     { "[run]\ntype.1=a\ntype-at.2=x\n", ": [run] type-at.2: there is no type.2 that" },
