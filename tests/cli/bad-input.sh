@@ -47,7 +47,6 @@ cp "$tmp/disk" "$tmp/disk2"
 
 { printf '\125\252\001'; head -c 508 /dev/zero; } >"$tmp/short.rom"
 { printf '\125\252\001\001'; head -c 508 /dev/zero; } >"$tmp/sum.rom"
-nic=e1000
 
 # --- the program
 refuse "unknown command 'frob'*quire run" frob
@@ -230,13 +229,15 @@ for file in none dir empty; do
     refuse "--load: *$tmp/$file*" run --load "$tmp/$file@100000"
 done
 for option in vga-rom nic-rom option-rom; do
+    card=()
+    [ $option = vga-rom ] && card=(--vga std)
+    [ $option = nic-rom ] && card=(--nic e1000)
     for file in none dir empty; do
-        refuse "--$option: *$tmp/$file*" run --vga std --nic "$nic" "--$option" "$tmp/$file"
+        refuse "--$option: *$tmp/$file*" run "${card[@]}" "--$option" "$tmp/$file"
     done
-    refuse "--$option: '$tmp/zeros' is no option ROM*55 AA" run --vga std --nic "$nic" "--$option" "$tmp/zeros"
-    refuse "--$option: '$tmp/short.rom' has 511 bytes*third byte says 512" run --vga std --nic "$nic" "--$option" \
-        "$tmp/short.rom"
-    refuse "--$option: *$tmp/huge*" run --vga std --nic "$nic" "--$option" "$tmp/huge"
+    refuse "--$option: '$tmp/zeros' is no option ROM*55 AA" run "${card[@]}" "--$option" "$tmp/zeros"
+    refuse "--$option: '$tmp/short.rom' has 511 bytes*third byte says 512" run "${card[@]}" "--$option" "$tmp/short.rom"
+    refuse "--$option: *$tmp/huge*" run "${card[@]}" "--$option" "$tmp/huge"
 done
 refuse "--option-rom: '$tmp/sum.rom'*add up to" run --option-rom "$tmp/sum.rom"
 refuse "--rom: *$tmp/none" run --rom "$tmp/none@D0000000"
