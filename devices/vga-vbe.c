@@ -75,10 +75,10 @@ static void fix_depth(uint16_t *vbe)
 static bool fits(const VgaRegs *regs)
 {
     uint32_t line = bytes_a_line(regs);
-    uint32_t first =
-        regs->vbe[VBE_X_OFFSET] * memory_bits(regs) / 8 + regs->vbe[VBE_Y_OFFSET] * line;
+    uint32_t first = regs->vbe[VBE_X_OFFSET] * memory_bits(regs) / 8 +
+                     QUIRE_PLANTED(vga, regs->vbe[VBE_Y_OFFSET], 0u) * line;
 
-    return first + QUIRE_PLANTED(vga, regs->vbe[VBE_YRES] * line, 0u) <= DEV_VGA_MEMORY_LEN;
+    return first + regs->vbe[VBE_YRES] * line <= DEV_VGA_MEMORY_LEN;
 }
 
 static void fix_offsets(VgaRegs *regs)

@@ -279,8 +279,65 @@ def memory_ops():
         op(PROTECT, 1, 0, 0, value=1) + op(MAP, 9, 1, page2=2, value=5) + op(PEEK, 9, 0, 4000)
 
 
+# --- VGA: records of 8 bytes; the first says what (low half) and how (high half)
+
+def vga_record(what, how, *values):
+    return bytes([what | how << 4]) + b"".join(values).ljust(7, b"\0")
+
+
+def vga_register(group, index, value):
+    return vga_record(0, 0, bytes([group, index, value]))
+
+
+def vga_vbe(index, value):
+    return vga_record(4, 0, bytes([index]), le(value, 2))
+
+
+def vga_vbe_mode(width, height, bpp, flags=0x41):
+    return vga_vbe(4, 0) + vga_vbe(1, width) + vga_vbe(2, height) + vga_vbe(3, bpp) + vga_vbe(4, flags)
+
+
+def vga_window(offset, value=None, size_code=0):
+    write = value is not None
+    return vga_record(7, size_code | write << 2, le(offset, 3), le(value or 0, 4))
+
+
+def vga_bar(reg, value):
+    return vga_record(6, 0, bytes([{0x10: 0, 0x18: 1, 0x30: 2, 4: 3}[reg]]), le(value, 4))
+
+
+def vga_mode(which):
+    return vga_record(15, 6, bytes([which]))  # 0 chained, 1 planes, 2 text, 3 CGA
+
+
+def vga():
+    look = vga_record(13, 0)
+    bars = vga_bar(0x10, 0xE0000000) + vga_bar(0x18, 0xFEB00000) + vga_bar(4, 2)
+    crtc = lambda *values: b"".join(vga_register(2, index, value) for index, value in enumerate(values))
+    text = crtc(0x5F, 0x4F, 0x50, 0x82, 0x55, 0x81, 0xBF, 0x1F, 0, 0x4F, 0xD, 0xE, 0, 0, 0, 0, 0x9C, 0x0E, 0x8F, 0x28,
+                0x1F, 0x96, 0xB9, 0xA3, 0xFF)
+    yield vga_mode(2) + text + vga_window(0x18000, 0x1F411F42, 2) + look + vga_record(15, 5) + \
+        vga_window(0x18002, 0x1F, 1) + look + vga_record(3, 4, bytes([0x2A]))
+    yield vga_mode(0) + text + vga_window(0x100, 0x12345678, 3) + vga_window(0x100, None, 3) + look + \
+        vga_register(0, 2, 7) + vga_window(3, 9) + vga_register(1, 6, 1) + vga_window(0x1FFF8, None, 3)
+    yield vga_mode(1) + \
+        b"".join(vga_register(1, 5, mode) + vga_register(1, 3, mode << 3 | 1) + vga_window(8) + vga_window(9, 0xA5)
+                 for mode in range(4)) + vga_register(1, 5, 8) + vga_window(8) + text + look
+    yield bars + vga_vbe_mode(640, 480, 8) + vga_vbe(5, 3) + vga_window(0x40, 0x99) + \
+        vga_record(10, 6, le(0x30040, 3), le(1, 4)) + look + vga_vbe(6, 800) + vga_vbe(8, 16) + vga_vbe(9, 20) + look
+    yield bars + vga_vbe_mode(320, 200, 32, 0xC1) + vga_bar(0x10, 0xFFFFFFFF) + vga_bar(0x10, 0xD0000000) + \
+        vga_record(10, 6, le(0x1000, 3), le(0xFF00FF, 4)) + look + vga_record(11, 5, le(0x502, 3), le(64, 4)) + \
+        vga_record(11, 1, le(0x604, 3)) + vga_bar(0x30, 0xC0000001) + vga_bar(4, 0) + vga_vbe_mode(64, 64, 4) + look
+    yield vga_mode(0) + vga_window(0, 5) + vga_record(12, 1) + vga_window(0, 6) + vga_vbe_mode(64, 64, 16) + \
+        vga_record(12, 0, b"\x0A") + vga_window(0, 7) + vga_record(15, 4)
+    yield vga_vbe_mode(64, 64, 24) + vga_record(14, 0) + vga_vbe(5, 9) + vga_window(1, 8) + vga_record(14, 1) + \
+        vga_window(1) + look + vga_record(14, 0) + vga_record(15, 0)
+    yield vga_record(15, 1, b"\x01", le(9, 2), b"\x22", le(60, 2), b"\x07") + vga_record(15, 3, le(9000000, 4)) + \
+        vga_record(3, 4, bytes([0x0A])) + look + vga_register(6, 0x10, 1) + vga_vbe(0, 0xB0C3) + vga_vbe(4, 2)
+
+
 TARGETS = {"elf": elf_seeds, "fw-cfg": fw_cfg, "ide": ide, "linux": linux, "memory": memory_ops,
-           "pci": pci}
+           "pci": pci, "vga": vga}
 
 
 def main():

@@ -32,6 +32,7 @@ declare -A FILES=(
         memsys/snapshot-save.c memsys/snapshot-tree.c memsys/view.c'
     [pci]='devices/pci.c devices/i440fx.c devices/piix3.c devices/piix3_ide.c devices/piix4_pm.c'
     [state]='memsys/state-read.c memsys/state-check.c memsys/saved-load.c memsys/saved-maps.c memsys/saved-apply.c memsys/saved-table.c'
+    [vga]='devices/vga.c devices/vga-ports.c devices/vga-retrace.c devices/vga-vbe.c devices/vga-window.c'
 )
 
 # build NAME TARGETS... -- OPTIONS...: the programs and seeds of the targets in build-ci/NAME.
