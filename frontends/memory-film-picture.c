@@ -11,8 +11,7 @@
  *              +----+----+   time
  *              colours
  *
- * Source: the colours are a path through the Oklab space (B. Ottosson, 2020) in even steps of
- * lightness; ours otherwise.
+ * Source: ours.
  */
 #include "memory-film-picture.h"
 
@@ -63,26 +62,6 @@ typedef struct Drawing {
     unsigned n_bar[FE_FILM_SLICES]; /* units in each slice */
     unsigned most_bar;
 } Drawing;
-
-uint32_t fe_heat_colour(unsigned value, unsigned most)
-{
-    static const uint32_t steps[] = { 0xF7C15F, 0xF99B36, 0xF6722C, 0xE74B41, 0xCD2859,
-                                      0xAA106B, 0x820A72, 0x5A0D6E, 0x350D5D };
-    const unsigned n_between = G_N_ELEMENTS(steps) - 1;
-    /* A lone value is no extreme. */
-    double at = most <= 1 ? 0.5 : (double)(value - 1) / (most - 1);
-    unsigned step = MIN((unsigned)(at * n_between), n_between - 1);
-    double part = at * n_between - step;
-    uint32_t colour = 0;
-
-    for (unsigned shift = 0; shift <= 16; shift += 8) {
-        double from = steps[step] >> shift & 0xFF;
-        double to = steps[step + 1] >> shift & 0xFF;
-
-        colour |= (uint32_t)(from + (to - from) * part + 0.5) << shift;
-    }
-    return colour;
-}
 
 static FePen pen(const Drawing *drawing, uint32_t colour, int scale)
 {
@@ -178,7 +157,7 @@ static void draw_rows(const Drawing *drawing)
 
             if (counts[slice] != 0) {
                 fe_picture_fill(drawing->picture, box,
-                                fe_heat_colour(counts[slice], drawing->most));
+                                fe_picture_heat(counts[slice], drawing->most));
             }
         }
     }
@@ -356,7 +335,7 @@ static void draw_colours(const Drawing *drawing)
         unsigned value = n == 1 ? 1 : 1 + i * (most - 1) / (n - 1);
         g_autofree char *text = g_strdup_printf("%" PRIu64, value * drawing->frame.unit_pages);
 
-        fe_picture_fill(drawing->picture, (FeBox) { x, y, 14, 14 }, fe_heat_colour(value, most));
+        fe_picture_fill(drawing->picture, (FeBox) { x, y, 14, 14 }, fe_picture_heat(value, most));
         fe_picture_text(&ink, x + 18, y + 3, text);
         x += 18 + fe_picture_text_width(text, 1) + 12;
     }

@@ -10,6 +10,3 @@
 
 /* At most 2000 by 2000. Returns: (transfer full): %NULL without memory for it */
 FePixels *fe_memory_film_draw(FeMemoryFilm *film, Pgm *pgm, const FeMemoryTitle *title);
-
-/* 0x00RRGGBB of @value of at most @most, both at least 1: from light to dark in even steps. */
-uint32_t fe_heat_colour(unsigned value, unsigned most);

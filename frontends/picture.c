@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Boxes and text in pixels; see picture.h.
+ * Boxes, text and colours in pixels; see picture.h.
+ *
+ * Source: the colours of heat are a path through the Oklab space (B. Ottosson, 2020) in even steps
+ * of lightness; ours otherwise.
  */
 #include "picture.h"
 
@@ -77,4 +80,24 @@ void fe_picture_text(const FePen *pen, int x, int y, const char *text)
             }
         }
     }
+}
+
+uint32_t fe_picture_heat(unsigned value, unsigned most)
+{
+    static const uint32_t steps[] = { 0xF7C15F, 0xF99B36, 0xF6722C, 0xE74B41, 0xCD2859,
+                                      0xAA106B, 0x820A72, 0x5A0D6E, 0x350D5D };
+    const unsigned n_between = G_N_ELEMENTS(steps) - 1;
+    /* A lone value is no extreme. */
+    double at = most <= 1 ? 0.5 : (double)(value - 1) / (most - 1);
+    unsigned step = MIN((unsigned)(at * n_between), n_between - 1);
+    double part = at * n_between - step;
+    uint32_t colour = 0;
+
+    for (unsigned shift = 0; shift <= 16; shift += 8) {
+        double from = steps[step] >> shift & 0xFF;
+        double to = steps[step + 1] >> shift & 0xFF;
+
+        colour |= (uint32_t)(from + (to - from) * part + 0.5) << shift;
+    }
+    return colour;
 }

@@ -39,6 +39,9 @@ int fe_picture_text_width(const char *text, int scale);
 /* @x, @y: upper left corner. What is not printable ASCII is shown as a question mark. */
 void fe_picture_text(const FePen *pen, int x, int y, const char *text);
 
+/* 0x00RRGGBB of @value of at most @most, both at least 1: from light to dark in even steps. */
+uint32_t fe_picture_heat(unsigned value, unsigned most);
+
 /* ---- picture-font.c */
 
 /* Whether the dot is set; @column in 0 to 4, @row in 0 to FE_TEXT_HEIGHT - 1. */

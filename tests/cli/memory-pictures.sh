@@ -150,8 +150,11 @@ says '--memory-film: '
 check "nothing is made for a run that cannot start" test ! -e "$tmp/new.png"
 ends 2 --bios "$tmp/ram" --memory-picture "$tmp/nowhere/p.png"
 says '--memory-picture: '
-ends 2 --bios "$tmp/ram" --memory-film "$tmp/nowhere/f.json"
+ends 2 --bios "$tmp/ram" --dump "$tmp/in.json@0+4K" --memory-film "$tmp/nowhere/f.json"
 says '--memory-film: '
+check "no output is emptied for a run that cannot start" grep -q keep "$tmp/in.json"
+ends 2 --bios "$tmp/ram" --memory-film "$tmp/f.json,every=0"
+says '--memory-film'
 ends 2 --bios "$tmp/ram" --memory-picture "$tmp/p.gif"
 says '--memory-picture'
 

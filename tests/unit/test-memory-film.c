@@ -444,8 +444,8 @@ START_TEST(picture_has_heat_where_pages_were_written)
 
     g_autoptr(FePixels) picture = fe_memory_film_draw(film, pgm, &title);
 
-    ck_assert_uint_eq(run_of(picture, fe_heat_colour(2, 2), &first_x), 300);
-    ck_assert_uint_eq(run_of(picture, fe_heat_colour(1, 2), &second_x), 300);
+    ck_assert_uint_eq(run_of(picture, fe_picture_heat(2, 2), &first_x), 300);
+    ck_assert_uint_eq(run_of(picture, fe_picture_heat(1, 2), &second_x), 300);
     ck_assert_uint_eq(second_x, first_x + 300);
 }
 END_TEST
@@ -476,7 +476,7 @@ START_TEST(heat_grows_darker_evenly)
     double last = 1000;
 
     for (unsigned value = 1; value <= 9; value++) {
-        uint32_t c = fe_heat_colour(value, 9);
+        uint32_t c = fe_picture_heat(value, 9);
         double light = 0.30 * (c >> 16) + 0.59 * (c >> 8 & 0xff) + 0.11 * (c & 0xff);
 
         ck_assert(light < last);
