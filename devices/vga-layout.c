@@ -136,9 +136,9 @@ static void get_graphics(const VgaRegs *regs, VgaLayout *layout)
     layout->width = clocks * 8 * (shift >= 2 ? 1 : layout->dot_width);
     layout->height = vertical_end(regs);
     layout->row_bytes = clocks * 4;
-    /* The CGA's two banks are the two lines of a character row: its height repeats nothing. */
-    layout->repeat = (shift == 1 ? 1 : (max_scan & 0x1f) + 1) << doubling;
     layout->banks = regs->crtc[CRTC_MODE] & BANK_MASK;
+    /* The CGA's two banks are the two lines of a character row: its height repeats nothing. */
+    layout->repeat = ((layout->banks & 1) != 0 ? (max_scan & 0x1f) + 1 : 1) << doubling;
     layout->planes = shift < 2 ? regs->attr[ATTR_PLANES] & 0xf : 0;
 }
 

@@ -81,8 +81,18 @@ void firmware_pc_init_with(FirmwarePc *pc, const FirmwareOptions *options)
         config.drives[0] = dev_disk_open(options->drive, options->drive_writable, &error);
         ck_assert_msg(config.drives[0] != NULL, "%s", error ? error->message : "");
     }
-    ck_assert_msg(dev_pc_new(pc->machine, &config, &error) != NULL, "%s",
-                  error ? error->message : "");
+
+    g_autoptr(GBytes) vga_rom = NULL;
+
+    if (options->vga_rom != NULL) {
+        vga_rom = emu_file_read(options->vga_rom, 64 << 10, &error);
+        ck_assert_msg(vga_rom != NULL, "%s (package seabios is needed)",
+                      error ? error->message : "");
+        config.vga = true;
+        config.vga_rom = g_bytes_get_data(vga_rom, &config.vga_rom_len);
+    }
+    pc->board = dev_pc_new(pc->machine, &config, &error);
+    ck_assert_msg(pc->board != NULL, "%s", error ? error->message : "");
     emu_console_add_sink(emu_machine_console(pc->machine, "serial0"), on_serial, pc);
     emu_console_add_sink(emu_machine_console(pc->machine, "debugcon"), on_debugcon, pc->debugcon);
     emu_machine_reset(pc->machine);

@@ -10,6 +10,7 @@
 
 typedef struct FirmwarePc {
     EmuMachine *machine;
+    DevPc *board;
     GString *serial;
     GString *debugcon;
     const char *until; /* stop when this text, escapes removed, is on the serial line */
@@ -23,7 +24,8 @@ typedef struct FirmwareOptions {
     const char *cpu;   /* NULL: the default */
     const char *drive; /* NULL: none; a path: primary master */
     bool drive_writable;
-    Gmm *gmm; /* NULL: one of its own */
+    const char *vga_rom; /* NULL: no VGA; a path: its video BIOS */
+    Gmm *gmm;            /* NULL: one of its own */
 } FirmwareOptions;
 
 void firmware_pc_init_with(FirmwarePc *pc, const FirmwareOptions *options);
