@@ -509,23 +509,28 @@ static void run_record(FuzzInput *input)
     }
 }
 
-/* Whole records come, some of them writes to VBE registers: by chance alone those would be few. */
+/* Whole records come, a few at a time; some of them write VBE registers, which by chance alone
+ * would be rare. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
     size_t at = (size_t)g_rand_int_range(rand, 0, (gint32)(size / RECORD_LEN) + 1) * RECORD_LEN;
+    size_t len = (size_t)g_rand_int_range(rand, 1, 9) * RECORD_LEN;
 
-    if (g_rand_boolean(rand) || size + RECORD_LEN > max_size) {
+    if (g_rand_int_range(rand, 0, 3) == 0 || size + len > max_size) {
         return LLVMFuzzerMutate(data, size, max_size);
     }
-    memmove(data + at + RECORD_LEN, data + at, size - at);
-    for (unsigned i = 0; i < RECORD_LEN; i++) {
+    memmove(data + at + len, data + at, size - at);
+    for (size_t i = 0; i < len; i++) {
         data[at + i] = (uint8_t)g_rand_int(rand);
     }
-    if (g_rand_int_range(rand, 0, 4) == 0) {
-        data[at] = 4;
+    for (size_t i = 0; i < len; i += RECORD_LEN) {
+        if (g_rand_int_range(rand, 0, 3) == 0) {
+            data[at + i] = 4;
+            data[at + i + 1] = (uint8_t)g_rand_int_range(rand, VBE_XRES, VBE_VIDEO_MEMORY_64K);
+        }
     }
-    return size + RECORD_LEN;
+    return size + len;
 }
 
 static void verify(void)
