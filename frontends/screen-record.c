@@ -22,10 +22,11 @@ struct FeScreenRecord {
     FeFilm film;
     FeApng *apng;
     uint64_t seen; /* generation of the last picture */
+    bool lit;      /* the screen has been on */
     bool failed;   /* and said so */
 };
 
-static bool add_picture(FeScreenRecord *record, uint64_t now_ns, GError **error)
+static bool add_picture(FeScreenRecord *record, uint64_t now_ns, bool is_end, GError **error)
 {
     static const uint32_t black = 0;
     DevPicture picture;
@@ -33,20 +34,22 @@ static bool add_picture(FeScreenRecord *record, uint64_t now_ns, GError **error)
     if (!fe_screen_view_look(record->view, &picture, error)) {
         return false;
     }
-    if (record->seen == record->view->generation) {
+    if (record->seen == record->view->generation && !(is_end && !record->lit)) {
         return true;
     }
     record->seen = record->view->generation;
-    if (dev_screen_mode(record->view->screen) == DEV_SCREEN_BLANK) {
+    if (dev_screen_mode(record->view->screen) != DEV_SCREEN_BLANK) {
+        record->lit = true;
+    } else if (!is_end || record->lit) {
         /* Black, however large the canvas is for other pictures. */
         picture = (DevPicture) { 1, 1, &black };
     }
     return fe_apng_add(record->apng, picture.width, picture.height, picture.pixels, now_ns, error);
 }
 
-static bool sample(FeScreenRecord *record, uint64_t now_ns, GError **error)
+static bool sample(FeScreenRecord *record, uint64_t now_ns, bool is_end, GError **error)
 {
-    record->failed = !add_picture(record, now_ns, error);
+    record->failed = !add_picture(record, now_ns, is_end, error);
     if (record->failed) {
         g_prefix_error(error, OPTION ": ");
     }
@@ -68,7 +71,7 @@ static bool call(void *user, uint64_t now_ns, GError **error)
     FeScreenRecord *record = user;
 
     record->tick.due_ns = next_due(record, now_ns);
-    return sample(record, now_ns, error);
+    return sample(record, now_ns, false, error);
 }
 
 FeScreenRecord *fe_screen_record_new(const FeRunOptions *options, FeScreenView *view,
@@ -110,7 +113,7 @@ bool fe_screen_record_finish(FeScreenRecord *record, uint64_t now_ns, GError **e
     if (record->failed) {
         return true;
     }
-    if (!sample(record, now_ns, error)) {
+    if (!sample(record, now_ns, true, error)) {
         return false;
     }
     if (!fe_apng_finish(record->apng, error)) {

@@ -150,6 +150,9 @@ ends 1 'stopped: *' --drive off.disk --screen off.txt --screen off.png
 says 'off.txt: the screen is off and shows no text'
 check "off is black" test "$(frame off.png | tail -c +16 | tr -d '\0' | wc -c)" = 0
 
+ends 6 'stopped: *' --max-time 0.001 --screen-record dark.png --screen dark-end.png
+check "a record of a screen that was never on" same dark.png 0 dark-end.png 0
+
 # --- whatever way it ends
 ends 4 'stopped: *' --drive triple.disk --screen triple.txt
 check "after a triple fault" grep -q Booting triple.txt
