@@ -440,6 +440,39 @@ START_TEST(random_port_accesses_do_no_harm)
 }
 END_TEST
 
+static void set_mode(uint8_t mode)
+{
+    command_with(0x60, mode);
+}
+
+START_TEST(keys_are_awaited_once_the_guest_looks_for_them)
+{
+    ck_assert(!dev_i8042_awaits_key(kbc)); /* power-on: no interrupt is allowed */
+    set_mode(0x01);
+    ck_assert(dev_i8042_awaits_key(kbc));
+    set_mode(0x41);
+    ck_assert(dev_i8042_awaits_key(kbc));
+    set_mode(0x42); /* the mouse's alone */
+    ck_assert(!dev_i8042_awaits_key(kbc));
+    set_mode(0x11); /* interface off */
+    ck_assert(!dev_i8042_awaits_key(kbc));
+    set_mode(0x01);
+    out8(DATA, 0xF5);
+    ck_assert_drains("fa");
+    ck_assert(!dev_i8042_awaits_key(kbc)); /* not scanning */
+    out8(DATA, 0xF4);
+    ck_assert(!dev_i8042_awaits_key(kbc)); /* the acknowledgement was not taken */
+    ck_assert_drains("fa");
+    ck_assert(dev_i8042_awaits_key(kbc));
+    ck_assert(dev_i8042_key(kbc, (const uint8_t[]) { 0x1C, 0x32 }, 2));
+    ck_assert(!dev_i8042_awaits_key(kbc));
+    ck_assert_uint_eq(in8(DATA), 0x1C);
+    ck_assert(!dev_i8042_awaits_key(kbc)); /* the second is in the buffer */
+    ck_assert_uint_eq(in8(DATA), 0x32);
+    ck_assert(dev_i8042_awaits_key(kbc));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("i8042");
@@ -472,6 +505,7 @@ int main(void)
     tcase_add_test(tc, impossible_states_are_refused);
     tcase_add_test(tc, damaged_states_do_no_harm);
     tcase_add_loop_test(tc, random_port_accesses_do_no_harm, 0, 3);
+    tcase_add_test(tc, keys_are_awaited_once_the_guest_looks_for_them);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -468,6 +468,198 @@ START_TEST(without_drives_there_is_no_boot_order)
 }
 END_TEST
 
+/* ---- cards and option ROMs ---- */
+
+#define ROM_LEN ((size_t)1024)
+
+/* An option ROM for card @vendor:@device whose bytes add up to 0. */
+static uint8_t *option_rom(unsigned vendor, unsigned device)
+{
+    uint8_t *rom = g_malloc(ROM_LEN);
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < ROM_LEN; i++) {
+        rom[i] = (uint8_t)(i * 11);
+    }
+    memcpy(rom, "\x55\xAA\x02", 3);
+    memcpy(rom + 24, "\x1C\0\0\0PCIR", 8);
+    rom[32] = (uint8_t)vendor;
+    rom[33] = (uint8_t)(vendor >> 8);
+    rom[34] = (uint8_t)device;
+    rom[35] = (uint8_t)(device >> 8);
+    rom[0x1C + 21] = 0x80;
+    for (size_t i = 0; i + 1 < ROM_LEN; i++) {
+        sum = (uint8_t)(sum + rom[i]);
+    }
+    rom[ROM_LEN - 1] = (uint8_t)-sum;
+    return rom;
+}
+
+/* Of a function's ROM BAR, shown at E0000000 while @check runs. */
+static void check_rom_bar(unsigned devfn, const uint8_t *rom)
+{
+    unsigned n_wrong = 0;
+
+    pci_write(devfn, 0x30, 4, 0xE0000001);
+    pci_write(devfn, 4, 2, 2);
+    for (size_t i = 0; i < ROM_LEN; i++) {
+        n_wrong += mem(0xE0000000 + i) != rom[i];
+    }
+    ck_assert_uint_eq(n_wrong, 0);
+    pci_write(devfn, 4, 2, 0);
+    ck_assert_uint_eq(mem(0xE0000000), 0xFF);
+}
+
+START_TEST(cards_are_there_when_asked_for)
+{
+    g_autofree uint8_t *vga_rom = option_rom(0x1234, 0x1111);
+    g_autofree uint8_t *nic_rom = option_rom(0x8086, 0x100E);
+    DevPcConfig config = config_with(64 * KIB);
+
+    config.vga = true;
+    config.vga_rom = vga_rom;
+    config.vga_rom_len = ROM_LEN;
+    config.nic = dev_pc_nics()[0];
+    config.nic_rom = nic_rom;
+    config.nic_rom_len = ROM_LEN;
+    build(&config);
+    ck_assert_ptr_nonnull(dev_pc_screen(pc));
+    ck_assert_uint_eq(pci_read(0x10, 0), 0x11111234);
+    ck_assert_uint_eq(pci_read(0x18, 0), 0x100E8086);
+    check_rom_bar(0x10, vga_rom);
+    check_rom_bar(0x18, nic_rom);
+}
+END_TEST
+
+START_TEST(without_cards_there_is_no_screen)
+{
+    build_plain();
+    ck_assert_ptr_null(dev_pc_screen(pc));
+    ck_assert_uint_eq(pci_read(0x10, 0), 0xFFFFFFFF);
+    ck_assert_uint_eq(pci_read(0x18, 0), 0xFFFFFFFF);
+    ck_assert_uint_eq(mem(0xA0000), 0xFF);
+}
+END_TEST
+
+START_TEST(nics_are_listed_and_others_refused)
+{
+    DevPcConfig config = config_with(64 * KIB);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_str_eq(dev_pc_nics()[0], "e1000");
+    ck_assert_ptr_null(dev_pc_nics()[1]);
+    config.nic = "ne2000";
+    ck_assert_ptr_null(dev_pc_new(machine, &config, &error));
+    ck_assert_str_eq(error->message, "--nic ne2000: no such network card; there are: e1000");
+}
+END_TEST
+
+START_TEST(roms_of_other_cards_are_refused)
+{
+    g_autofree uint8_t *rom = option_rom(0x8086, 0x100F);
+    DevPcConfig config = config_with(64 * KIB);
+    g_autoptr(GError) error = NULL;
+
+    config.vga = _i == 0;
+    config.vga_rom = config.nic_rom = rom;
+    config.vga_rom_len = config.nic_rom_len = ROM_LEN;
+    config.vga_rom_name = config.nic_rom_name = "card.rom";
+    config.nic = _i == 1 ? "e1000" : NULL;
+    ck_assert_ptr_null(dev_pc_new(machine, &config, &error));
+    ck_assert_msg(
+        strstr(error->message, _i == 0 ? "--vga-rom: card.rom: " : "--nic-rom: card.rom: ") != NULL,
+        "%s", error->message);
+}
+END_TEST
+
+/* SMRAM opens in front of the VGA's window, and the window comes back. */
+START_TEST(smram_and_the_window_take_turns)
+{
+    DevPcConfig config = config_with(64 * KIB);
+    Pgm *pgm = emu_machine_pgm(machine);
+    PgmPageInfo info;
+
+    config.vga = true;
+    build(&config);
+    ck_assert(pgm_page_query(pgm, 0xA0000, &info));
+    ck_assert_str_eq(info.range.owner, "vga");
+    pci_write(0, 0x72, 1, 0x4A);
+    ck_assert(pgm_page_query(pgm, 0xA0000, &info));
+    ck_assert_str_eq(info.range.owner, "i440fx");
+    ck_assert_int_eq(pgm_write_u8_as(pgm, 0xB8000, 0x55, MEM_ORIGIN_CPU), MEM_OK);
+    ck_assert_uint_eq(mem(0xB8000), 0x55);
+    pci_write(0, 0x72, 1, 0x0A);
+    ck_assert(pgm_page_query(pgm, 0xA0000, &info));
+    ck_assert_str_eq(info.range.owner, "vga");
+    pci_write(0, 0x72, 1, 0x4A);
+    emu_machine_reset(machine);
+    ck_assert(pgm_page_query(pgm, 0xA0000, &info));
+    ck_assert_str_eq(info.range.owner, "vga");
+}
+END_TEST
+
+START_TEST(option_roms_are_files_for_the_firmware)
+{
+    g_autofree uint8_t *rom = option_rom(0, 0);
+
+    build_plain();
+    ck_assert(dev_pc_add_option_rom(pc, "some.rom", rom, ROM_LEN, NULL));
+    ck_assert(!dev_pc_add_option_rom(pc, "some.rom", rom, ROM_LEN, NULL));
+    check_file("genroms/some.rom", rom, ROM_LEN);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    size_t len;
+    size_t at; /* byte that is changed */
+    uint8_t to;
+    const char *says;
+} bad_roms[] = {
+    { "a.rom", ROM_LEN, 0, 0xAA, "'a.rom': does not begin with 55 AA" },
+    { "a.rom", ROM_LEN, 1, 0x55, "55 AA" },
+    { "a.rom", 2, 3, 0, "55 AA" },
+    { "a.rom", ROM_LEN, 2, 0, "its header says 0 bytes, there are 1024" },
+    { "a.rom", ROM_LEN, 2, 3, "its header says 1536 bytes, there are 1024: cut short?" },
+    { "a.rom", ROM_LEN - 1, 3, 0, "its header says 1024 bytes, there are 1023: cut short?" },
+    { "a.rom", ROM_LEN, 700, 0xFE, "its 1024 bytes add up to" },
+    { "", ROM_LEN, 3, 33, "a name of 0 bytes" },
+    { "a-name-of-forty-eight-letters-is-one-too-long.rm", ROM_LEN, 3, 33, "a name of 48 bytes" },
+};
+
+START_TEST(what_is_no_option_rom_is_refused)
+{
+    g_autofree uint8_t *rom = option_rom(0, 0);
+    g_autofree uint8_t *copy = NULL;
+    g_autoptr(GError) error = NULL;
+
+    build_plain();
+    rom[bad_roms[_i].at] = bad_roms[_i].to;
+    copy = g_memdup2(rom, bad_roms[_i].len); /* ASan sees reads behind it */
+    ck_assert(!dev_pc_add_option_rom(pc, bad_roms[_i].name, copy, bad_roms[_i].len, &error));
+    ck_assert_msg(strstr(error->message, bad_roms[_i].says) != NULL, "%s", error->message);
+    ck_assert_ptr_null(fw_file("genroms/a.rom"));
+}
+END_TEST
+
+START_TEST(what_is_typed_reaches_the_controller)
+{
+    build_plain();
+    ck_assert(dev_typist_type(dev_pc_typist(pc), "q", NULL));
+    pass(100000000);
+    ck_assert_uint_eq(in8(0x64) & 1, 0);
+    out8(0x64, 0x60);
+    out8(0x60, 0x41);
+    pass(20000000);
+    ck_assert_uint_eq(in8(0x64) & 1, 1);
+    ck_assert_uint_eq(in8(0x60), 0x10);
+    /* A reset of the machine does not silence who types. */
+    ck_assert(dev_typist_type(dev_pc_typist(pc), "w", NULL));
+    emu_machine_reset(machine);
+    ck_assert_uint_eq(dev_typist_waiting(dev_pc_typist(pc)), 1);
+}
+END_TEST
+
 /* ---- running ---- */
 
 START_TEST(consoles_are_there_and_joined)
@@ -541,6 +733,14 @@ int main(void)
     tcase_add_loop_test(tcase, interrupts_are_wired, 0, G_N_ELEMENTS(sources));
     tcase_add_test(tcase, firmware_finds_its_configuration);
     tcase_add_test(tcase, without_drives_there_is_no_boot_order);
+    tcase_add_test(tcase, cards_are_there_when_asked_for);
+    tcase_add_test(tcase, without_cards_there_is_no_screen);
+    tcase_add_test(tcase, nics_are_listed_and_others_refused);
+    tcase_add_loop_test(tcase, roms_of_other_cards_are_refused, 0, 2);
+    tcase_add_test(tcase, smram_and_the_window_take_turns);
+    tcase_add_test(tcase, option_roms_are_files_for_the_firmware);
+    tcase_add_loop_test(tcase, what_is_no_option_rom_is_refused, 0, G_N_ELEMENTS(bad_roms));
+    tcase_add_test(tcase, what_is_typed_reaches_the_controller);
     tcase_add_test(tcase, consoles_are_there_and_joined);
     tcase_add_loop_test(tcase, small_guests_run, 0, G_N_ELEMENTS(guests));
     tcase_add_test(tcase, soft_off_switches_off);
