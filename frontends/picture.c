@@ -7,11 +7,13 @@
  */
 #include "picture.h"
 
+#include "memsys/os.h"
+
 #include <string.h>
 
 FePixels *fe_picture_new(unsigned width, unsigned height, uint32_t colour)
 {
-    uint32_t *pixels = g_try_malloc((size_t)width * height * sizeof *pixels);
+    uint32_t *pixels = mem_os()->try_alloc0((size_t)width * height * sizeof *pixels);
 
     if (pixels == NULL) {
         return NULL;
@@ -26,7 +28,7 @@ FePixels *fe_picture_new(unsigned width, unsigned height, uint32_t colour)
 void fe_picture_free(FePixels *picture)
 {
     if (picture != NULL) {
-        g_free(picture->pixels);
+        mem_os()->free(picture->pixels);
         g_free(picture);
     }
 }

@@ -12,6 +12,7 @@
 #include "memsys/dirty.h"
 #include "memsys/mmio.h"
 #include "memsys/mmio2.h"
+#include "memsys/os.h"
 #include "memsys/rom.h"
 
 #include <check.h>
@@ -444,6 +445,23 @@ START_TEST(file_that_cannot_be_written_is_named)
 }
 END_TEST
 
+static void *no_memory(G_GNUC_UNUSED size_t len)
+{
+    return NULL;
+}
+
+START_TEST(without_memory_there_is_no_picture)
+{
+    MemOs poor = *mem_os_host();
+
+    poor.try_alloc0 = no_memory;
+    mem_os_set(&poor);
+    ck_assert_ptr_null(fe_memory_picture_draw(pgm, &title));
+    mem_os_set(mem_os_host());
+    fe_picture_free(draw());
+}
+END_TEST
+
 static const struct {
     uint64_t n_pages;
     const char *words;
@@ -472,6 +490,7 @@ int main(void)
     tcase_add_test(built, json_says_of_each_page_what_it_is);
     tcase_add_test(built, json_counts_as_the_machine_does);
     tcase_add_test(built, file_that_cannot_be_written_is_named);
+    tcase_add_test(built, without_memory_there_is_no_picture);
     suite_add_tcase(suite, built);
     tcase_set_timeout(free_hand, 60);
     tcase_add_test(free_hand, classes_can_be_told_apart);
