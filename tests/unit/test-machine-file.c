@@ -202,14 +202,17 @@ END_TEST
 
 START_TEST(the_command_line_wins_or_adds)
 {
-    g_autoptr(FeRunOptions) options =
-        read_text("[machine]\nmemory=64M\nbios=fw\n[device v]\ntype=vga\nmodel=std\nrom=v.rom\n"
-                  "[drive 1]\nfile=a\n[run]\ntimeout=3\nuntil=x\ntype=a\n",
-                  "--memory|32M|--vga|none|--drive|b|--until|y|--type|b|--type-at|z|--timeout=4");
+    g_autoptr(FeRunOptions) options = read_text(
+        "[machine]\nmemory=64M\nbios=fw\n[device v]\ntype=vga\nmodel=std\nrom=v.rom\n[device "
+        "n]\ntype=nic\nmodel=e1000\nrom=n.rom\n"
+        "[drive 1]\nfile=a\n[run]\ntimeout=3\nuntil=x\ntype=a\n",
+        "--memory|32M|--vga|none|--nic|none|--drive|b|--until|y|--type|b|--type-at|z|--timeout=4");
 
     ck_assert_uint_eq(options->memory, UINT64_C(32) << 20);
     ck_assert_int_eq(options->vga, FE_VGA_NONE);
     ck_assert_ptr_null(options->vga_rom); /* it belongs to the card of the file */
+    ck_assert_ptr_null(options->nic);
+    ck_assert_ptr_null(options->nic_rom);
     ck_assert_uint_eq(options->timeout_ns, UINT64_C(4000000000));
     ck_assert_uint_eq(options->drives->len, 2);
     ck_assert_str_eq(g_array_index(options->drives, FeDrive, 1).path, "b");
