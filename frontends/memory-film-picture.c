@@ -300,7 +300,7 @@ static void draw_time(const Drawing *drawing)
         fe_picture_fill(drawing->picture, (FeBox) { x, y, 1, 4 }, FAINT);
         fe_picture_text(&ink, x - fe_picture_text_width(text, 1) / 2, y + 7, text);
     }
-    fe_picture_text(&ink, drawing->left + AREA_WIDTH + 8, y + 7, name);
+    fe_picture_text(&ink, drawing->left + AREA_WIDTH + 20, y + 7, name);
 }
 
 static void draw_title(const Drawing *drawing, const FeMemoryTitle *title)
