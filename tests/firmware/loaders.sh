@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Loaders and others that write with INT 10h: the same words on the screen and on the serial console. Ours, GRUB, and
 # memtest86+ started by GRUB, which draws its screen itself. Usage: loaders.sh QUIRE GUEST-FOLDER
-# shellcheck source=tests/firmware/program.sh
+# shellcheck source=program.sh
 . "$(dirname "$0")/program.sh"
 grub=/usr/lib/grub/i386-pc
-memtest=/boot/memtest86+ia32.bin
-need "$guests/words.bin" "$grub/boot.img" "$memtest"
+memtest_bin=/boot/memtest86+ia32.bin
+need "$guests/words.bin" "$grub/boot.img" "$memtest_bin"
 
 # grub_disk FILE CONFIG FILE-TO-LOAD MODULE...: a disk whose GRUB does what CONFIG says
 grub_disk() {
@@ -64,15 +64,15 @@ check "what was typed is echoed" grep -q '^grub> echo "typed \[into\] it: 1+1"' 
 check "and done" grep -qx 'typed \[into\] it: 1+1' "$tmp/screen.txt"
 
 # --- memtest86+ on the screen alone; its menu by a key
-cp "$memtest" "$tmp/memtest"
+cp "$memtest_bin" "$tmp/memtest"
 grub_disk "$tmp/memtest.img" $'linux16 (memdisk)/memtest\nboot' "$tmp/memtest" linux16 boot
-ends 6 'stopped: limit: --max-time 4' --drive "$tmp/memtest.img" --memory 24M "${screen[@]}" --serial null --max-time 4
+memtest=(--drive "$tmp/memtest.img" --memory 24M --vga std --serial null)
+ends 6 'stopped: limit: --max-time 4' "${memtest[@]}" --screen "$tmp/screen.txt" --max-time 4
 check "memtest86+'s title" grep -qE '^ *Memtest86\+ +v[0-9.]+ +│ ' "$tmp/screen.txt"
 check "memtest86+ at work" grep -qE 'Status: Testing|Test #' "$tmp/screen.txt"
 check "memtest86+ on line 25" grep -q '^ <ESC> Exit' <(sed -n 25p "$tmp/screen.txt")
-ends 6 'stopped: limit: --max-time 4' --drive "$tmp/memtest.img" --memory 24M "${screen[@]}" --serial null --max-time 4 \
-    --type '{F1}' --type-at time:2
+ends 6 'stopped: limit: --max-time 4' "${memtest[@]}" --screen "$tmp/screen.txt" --max-time 4 --type '{F1}' \
+    --type-at time:2
 check "its menu opens" grep -q '<F10> Exit menu' "$tmp/screen.txt"
-ends 0 'stopped: the guest reset the machine' --drive "$tmp/memtest.img" --memory 24M --vga std --serial null \
-    --type '\e' --type-at time:2
+ends 0 'stopped: the guest reset the machine' "${memtest[@]}" --type '\e' --type-at time:2
 finish

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Option ROMs that SeaBIOS runs: one of ours, iPXE of a network card and of none. Usage: option-roms.sh QUIRE
 # GUEST-FOLDER
-# shellcheck source=tests/firmware/program.sh
+# shellcheck source=program.sh
 . "$(dirname "$0")/program.sh"
 ipxe=/usr/lib/ipxe/qemu/pxe-e1000.rom
 both=/usr/lib/ipxe/qemu/efi-e1000.rom

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # What the scripts that run the whole program with real firmware share. To be sourced; $1 is the program, $2 the folder
 # of the guests. Output of the last run stays in $tmp.
 set -u
 quire=$1
+# shellcheck disable=SC2034  # for the scripts
 guests=$2
 [ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1

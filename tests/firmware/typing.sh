@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --type and --type-at with SeaBIOS's keyboard behind them. Usage: typing.sh QUIRE GUEST-FOLDER
-# shellcheck source=tests/firmware/program.sh
+# shellcheck source=program.sh
 . "$(dirname "$0")/program.sh"
 need "$guests/keys.bin"
 
@@ -25,7 +25,7 @@ want=''
 for ((c = 32; c < 127; c++)); do
     printf -v char '%b' "\\x$(printf %02x $c)"
     case $char in
-    '{' | '\') all+=$char$char ;;
+    ["{\\"]) all+=$char$char ;;
     *) all+=$char ;;
     esac
     want+=$(printf %02X $c)' '
