@@ -260,6 +260,26 @@ static void check_fold(const FeMemoryFold *fold, uint64_t sample)
     ck_assert_int_eq(height, fold->height);
 }
 
+static bool follow(const FeMemorySegment *segment, void *user)
+{
+    uint64_t *next = user;
+
+    ck_assert_uint_eq(segment->first_page, *next);
+    ck_assert_uint_gt(segment->n_pages, 0);
+    ck_assert((segment->range == NULL) == (segment->class == FE_MEMORY_HOLE));
+    *next += segment->n_pages;
+    return true;
+}
+
+START_TEST(segments_follow_each_other)
+{
+    uint64_t next = 0;
+
+    ck_assert(fe_memory_map_foreach(pgm, follow, &next));
+    ck_assert_uint_eq(next, 65 * MIB / PAGE);
+}
+END_TEST
+
 START_TEST(rows_and_bands_leave_nothing_out)
 {
     g_autoptr(FeMemoryFold) fold = fe_memory_fold_new(pgm);
@@ -293,19 +313,49 @@ START_TEST(what_looks_alike_is_one_band)
         n += row->class == FE_MEMORY_MMIO2 && row->n_rows == 8 * MIB / PAGE / 32;
     }
     ck_assert_uint_eq(n, 1);
+    /* But two ranges are two bands. */
+    ck_assert_int_eq(pgm_ram_register(pgm, 2 * MIB, MIB, "more", NULL), MEM_OK);
+    fe_memory_fold_free(fold);
+    fold = fe_memory_fold_new(pgm);
+    n = 0;
+    for (unsigned i = 0; i < fold->rows->len; i++) {
+        const FeMemoryRow *row = &g_array_index(fold->rows, FeMemoryRow, i);
+
+        n += row->class == FE_MEMORY_ZERO && row->n_rows == MIB / PAGE / 32;
+    }
+    ck_assert_uint_eq(n, 2);
     teardown();
 }
 END_TEST
+
+/* The square that @page is part of. */
+static FeMemoryClass square_of(const FeMemoryFold *fold, uint64_t page)
+{
+    unsigned i = fold->rows->len - 1;
+
+    while (g_array_index(fold->rows, FeMemoryRow, i).first_page > page) {
+        i--;
+    }
+    const FeMemoryRow *row = &g_array_index(fold->rows, FeMemoryRow, i);
+    uint64_t square = (page - row->first_page) / fold->scale.cell_pages;
+
+    return row->n_rows > 1 ? row->class : fold->cells->data[row->cells + square] & 0x7f;
+}
 
 static const unsigned n_written[] = { 20, 100, 400, 1200, 3000 };
 
 START_TEST(any_number_of_pages_fits)
 {
     GRand *rand = g_rand_new_with_seed(4);
+    g_autoptr(GArray) written = g_array_new(FALSE, FALSE, sizeof(GPhys));
+    unsigned n_wrong = 0;
 
     setup_with(TIB);
     for (unsigned i = 0; i < n_written[_i]; i++) {
-        store(MIB + (GPhys)(g_rand_double(rand) * (double)TIB));
+        GPhys gpa = MIB + (GPhys)(g_rand_double(rand) * (double)TIB);
+
+        store(gpa);
+        g_array_append_val(written, gpa);
     }
     g_rand_free(rand);
 
@@ -316,6 +366,12 @@ START_TEST(any_number_of_pages_fits)
     if (fold->scale.cell_pages == 1) {
         check_fold(fold, 997);
     }
+    for (unsigned i = 0; i < written->len; i++) {
+        uint64_t page = g_array_index(written, GPhys, i) >> MEM_PAGE_SHIFT;
+
+        n_wrong += square_of(fold, page) != FE_MEMORY_ALLOCATED;
+    }
+    ck_assert_uint_eq(n_wrong, 0);
     ck_assert_uint_lt(find(picture, fe_memory_class_colour(FE_MEMORY_ALLOCATED)),
                       (size_t)picture->width * picture->height);
     teardown();
@@ -486,6 +542,7 @@ int main(void)
 
     tcase_add_checked_fixture(built, setup, teardown);
     tcase_add_test(built, each_page_has_its_colour_at_its_place);
+    tcase_add_test(built, segments_follow_each_other);
     tcase_add_test(built, rows_and_bands_leave_nothing_out);
     tcase_add_test(built, json_says_of_each_page_what_it_is);
     tcase_add_test(built, json_counts_as_the_machine_does);
