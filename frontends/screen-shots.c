@@ -14,6 +14,9 @@
 
 #define OPTION "--screen"
 
+G_STATIC_ASSERT(DEV_SCREEN_MAX_WIDTH <= FE_PNG_MAX_SIDE);
+G_STATIC_ASSERT(DEV_SCREEN_MAX_HEIGHT <= FE_PNG_MAX_SIDE);
+
 struct FeScreenShots {
     const FeRunOptions *options;
     const EmuClock *clock;
