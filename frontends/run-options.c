@@ -243,6 +243,20 @@ static bool apply_file(FeRunOptions *options, const char *path, const GPtrArray 
     return good;
 }
 
+/* A restored run's options are complete when those of its file were added: the rest is left until
+ * then. */
+static bool check_now(const FeRunOptions *options, GError **error)
+{
+    if (check_states(options, error) &&
+        (options->restore != NULL || fe_run_options_check(options, error))) {
+        return true;
+    }
+    if (options->machine_file != NULL) {
+        g_prefix_error(error, "%s: ", options->machine_file);
+    }
+    return false;
+}
+
 FeRunOptions *fe_run_options_new(char *const *argv, GError **error)
 {
     g_autoptr(FeRunOptions) options = new_defaults();
@@ -252,11 +266,7 @@ FeRunOptions *fe_run_options_new(char *const *argv, GError **error)
     if (words == NULL ||
         (machine != NULL && fe_is_machine_file(machine->value) &&
          !apply_file(options, machine->value, words, error)) ||
-        !fe_options_apply(words, options, error) || !check_states(options, error)) {
-        return NULL;
-    }
-    /* A restored run's options are complete when those of its file were added. */
-    if (options->restore == NULL && !fe_run_options_check(options, error)) {
+        !fe_options_apply(words, options, error) || !check_now(options, error)) {
         return NULL;
     }
     return g_steal_pointer(&options);

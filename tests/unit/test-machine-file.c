@@ -259,6 +259,8 @@ static const char *const wrong[][2] = {
     { "[machine]\nboard=q35\n", ": [machine] board: there is no board 'q35'" },
     { "[machine]\nboard=other.ini\n", ": [machine] board: there is no board" },
     { "[machine]\nmemory=128\n", ": [machine] memory: '128' has no unit" },
+    { "[machine]\nappend=x\n", ": --append needs --kernel FILE" },
+    { "[run]\nsave-at=x\n", ": --save-at needs --save FILE" },
     { "[machine]\nmemory=\n", ": [machine] memory: the value is empty*memory=128M" },
     { "[machine]\ncpu=help\n", ": a machine file asks for no help" },
     { "[machine]\nno-overcommit=yes\n", ": [machine] no-overcommit: 'yes' is neither true nor" },
