@@ -27,3 +27,6 @@ run_meson_tests gcc --suite model --timeout-multiplier 60 page-events-model pagi
 # A test that does not know the variable would pass with a few thousand.
 grep -qE "(^|[^0-9])$OPERATIONS (operations|events)" "$OUT/gcc/meson-logs/testlog.txt" ||
     die "no model test says that it ran $OPERATIONS operations"
+
+# Each of its operations is a batch with a picture.
+QUIRE_ITERATIONS=$((OPERATIONS / 20)) run_meson_tests gcc --suite model --timeout-multiplier 60 vga-model
