@@ -18,6 +18,7 @@
 #include "devices/screen.h"
 
 #include "devices/vga-draw.h"
+#include "memsys/os.h"
 
 #include <string.h>
 
@@ -63,8 +64,8 @@ DevScreen *vga_screen_new(const VgaView *view, PgmMmio2 *mmio2)
 void vga_screen_free(DevScreen *screen)
 {
     if (screen != NULL) {
-        g_free(screen->pixels);
-        g_free(screen->looks);
+        mem_os()->free(screen->pixels);
+        mem_os()->free(screen->looks);
         g_free(screen);
     }
 }
@@ -246,15 +247,15 @@ static bool make_room(DevScreen *screen, const VgaLayout *layout)
     size_t had = (size_t)screen->layout.width * screen->layout.height;
 
     if (screen->pixels == NULL || n_pixels != had) {
-        g_free(screen->pixels);
-        screen->pixels = g_try_new(uint32_t, n_pixels);
+        mem_os()->free(screen->pixels);
+        screen->pixels = mem_os()->try_alloc0(MAX(n_pixels, 1) * sizeof(uint32_t));
     }
-    g_clear_pointer(&screen->looks, g_free);
+    g_clear_pointer(&screen->looks, mem_os()->free);
     if (layout->kind == VGA_LAYOUT_TEXT) {
-        screen->looks = g_try_new(uint32_t, n_looks);
+        screen->looks = mem_os()->try_alloc0(MAX(n_looks, 1) * sizeof(uint32_t));
     }
     if (screen->pixels == NULL || (layout->kind == VGA_LAYOUT_TEXT && screen->looks == NULL)) {
-        g_clear_pointer(&screen->pixels, g_free);
+        g_clear_pointer(&screen->pixels, mem_os()->free);
         return false;
     }
     for (size_t i = 0; screen->looks != NULL && i < n_looks; i++) {
