@@ -46,6 +46,7 @@ extern const BenchRow bench_map_rows[];
 extern const BenchRow bench_boot_rows[];
 extern const BenchRow bench_snapshot_rows[];
 extern const BenchRow bench_content_rows[];
+extern const BenchRow bench_screen_rows[];
 
 typedef struct BenchResult {
     const BenchRow *row;

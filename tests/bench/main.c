@@ -17,8 +17,8 @@
 #define ROUNDS_QUICK 1
 
 static const BenchRow *const lists[] = {
-    bench_access_rows,   bench_map_rows,     bench_guest_rows,
-    bench_snapshot_rows, bench_content_rows, bench_boot_rows,
+    bench_access_rows,  bench_map_rows,    bench_guest_rows, bench_snapshot_rows,
+    bench_content_rows, bench_screen_rows, bench_boot_rows,
 };
 
 typedef struct Options {
