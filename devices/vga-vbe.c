@@ -11,6 +11,9 @@
  *   virtual height what memory holds of such lines
  *   first byte     x offset * bits / 8 + y offset * bytes a line
  *
+ * With 4 bits a pixel the sequencer's map mask and memory mode count as in any VGA mode (QEMU keeps
+ * a second set of them for VBE, through which its guests draw nothing).
+ *
  * Source: Bochs VBE display interface (its register list); limits and side effects: what QEMU's
  * standard VGA shows to a guest.
  */

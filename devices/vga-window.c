@@ -298,7 +298,6 @@ void vga_window_update(DevVga *vga)
             MemStatus status = pgm_mmio_unmap(vga->window);
 
             g_assert(status == MEM_OK);
-            vga_window_forget(vga);
         }
         return;
     }

@@ -13,7 +13,8 @@
  * Retrace and display-enable follow guest time.
  *
  * Files: vga.c (chip, PCI function, state), vga-ports.c (VGA registers), vga-vbe.c (VBE registers),
- * vga-window.c (legacy window), vga-draw*.c (pixels from registers and memory), screen.c (updates).
+ * vga-window.c (legacy window), vga-retrace.c (where the beam is), vga-draw*.c (pixels from
+ * registers and memory), screen.c (updates).
  *
  * Thread: the machine's.
  */

@@ -201,6 +201,12 @@ START_TEST(switching_on_clears_what_is_shown)
 
         ck_assert_msg((dirty[page / 64] >> (page % 64) & 1) == want, "page %u", page);
     }
+    /* What is clear is not written. */
+    vbe_mode(320, 200, 8, 0);
+    ck_assert_int_eq(pgm_mmio2_query_dirty(video_memory(), dirty, 64), MEM_OK);
+    for (unsigned i = 0; i < 64; i++) {
+        ck_assert_uint_eq(dirty[i], 0);
+    }
 }
 END_TEST
 

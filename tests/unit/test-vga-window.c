@@ -447,6 +447,9 @@ START_TEST(writes_mark_their_pages)
     vbe(BANK, 0x7F);
     write8(WINDOW, 1);
     ck_assert_uint_eq(read8(WINDOW), 0xFF);
+    vbe(BANK, 0x40); /* the first byte that is not there */
+    write8(WINDOW, 1);
+    ck_assert_uint_eq(read8(WINDOW), 0xFF);
     vbe(BANK, 0x3F);
     ck_assert_uint_eq(read8(WINDOW), 0);
     ck_assert_int_eq(pgm_mmio2_query_dirty(video_memory(), dirty, 64), MEM_OK);
@@ -503,6 +506,18 @@ START_TEST(smram_takes_the_window_and_gives_it_back)
     ck_assert_uint_eq(read8(WINDOW + 0x1000), 0x55);
     ck_assert_int_eq(emu_machine_reset(machine), MEM_OK);
     check_lies(WINDOW, "VGA window");
+}
+END_TEST
+
+START_TEST(whoever_comes_later_hears_of_smram)
+{
+    Wire wire = { 0 };
+
+    write_smram(0x4A);
+    dev_i440fx_set_smram_line(bridge, wire_line(&wire));
+    ck_assert(wire.level);
+    write_smram(0x0A);
+    ck_assert(!wire.level);
 }
 END_TEST
 
@@ -604,6 +619,7 @@ static Suite *suite(void)
     tc = tcase_create("smram");
     tcase_add_checked_fixture(tc, vga_setup, vga_teardown);
     tcase_add_test(tc, smram_takes_the_window_and_gives_it_back);
+    tcase_add_test(tc, whoever_comes_later_hears_of_smram);
     tcase_add_test(tc, smram_locks_itself_away);
     suite_add_tcase(s, tc);
     return s;

@@ -228,6 +228,7 @@ static const TimingRow timings[] = {
     { "all zero", 0x63, 0x01, 0, 0, 0, 0, 0, 0, 0, 599 },
     { "all ones", 0x63, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 599 },
     { "retrace beyond the frame", 0x63, 0x01, 0x5F, 0x4F, 0xBF, 0x1F, 0xFE, 0x0E, 0x8F, 599 },
+    { "much too slow", 0x63, 0x08, 0xFF, 0x4F, 0xFF, 0x21, 0x9C, 0x0E, 0x8F, 599 },
     { "much too fast", 0x67, 0x00, 0x10, 0x0F, 0x40, 0x00, 0x30, 0x02, 0x20, 599 },
 };
 
@@ -382,8 +383,11 @@ START_TEST(bars_stay_away_where_something_lies)
     check_lies(0, "low");
     /* Now there is room. */
     check_lies(LFB + 0x5000, "VGA registers");
-    config_write(VGA, 0x10, 4, 0x01000000);
-    check_lies(0x01000000, "VGA memory");
+    config_write(VGA, 0x10, 4, 0x01000000); /* all of it over RAM */
+    check_lies(0x01000000, "high");
+    config_write(VGA, 0x10, 4, 0x03000000); /* right behind it */
+    check_lies(0x02FFFFFF, "high");
+    check_lies(0x03000000, "VGA memory");
     config_write(VGA, 0x10, 4, (uint32_t)LFB);
     check_lies(LFB, NULL);
     check_lies(LFB + 0x5000, "VGA registers");
@@ -546,6 +550,17 @@ static void enter(unsigned which)
     }
 }
 
+static void check_entered(unsigned which)
+{
+    if (which == 1) {
+        check_pages(WINDOW, 0, 0);
+    } else if (which == 3) {
+        check_lies(WINDOW, "SMRAM");
+    } else {
+        check_pages(WINDOW, 0x10000, which == 0 ? 0x120 : 0x220);
+    }
+}
+
 /* From each state into each other, drawing in between, and back. */
 START_TEST(snapshots_bring_window_and_bars_back)
 {
@@ -578,6 +593,7 @@ START_TEST(snapshots_bring_window_and_bars_back)
     /* And it goes on from there. */
     open_smram(false);
     enter(to);
+    check_entered(to);
     open_smram(false);
     enter(0);
     check_pages(WINDOW, 0x10000, 0x120);
@@ -621,6 +637,9 @@ START_TEST(saved_states_bring_window_and_bars_back)
     memset(video_bytes() + 0x123000, 0x99, 4);
     ck_assert_msg(load_from(path, &error), "%s", error != NULL ? error->message : "no message");
     check_same(look(), before);
+    open_smram(false);
+    enter(to);
+    check_entered(to);
 
     /* Into a machine that never was there. */
     emu_machine_free(machine);
