@@ -601,6 +601,24 @@ START_TEST(snapshots_bring_window_and_bars_back)
 }
 END_TEST
 
+/* The chip does not take pages that came back for those it showed last. */
+START_TEST(pages_that_came_back_go_again)
+{
+    number_pages();
+    set_chained();
+
+    EmuSnapshot *snapshot = emu_snapshot_take(machine, "pages", true, NULL);
+
+    seq(4, 0x06);
+    check_pages(WINDOW, 0, 0);
+    emu_snapshot_restore(snapshot);
+    check_pages(WINDOW, 0x10000, 0);
+    seq(4, 0x06);
+    check_pages(WINDOW, 0, 0);
+    emu_snapshot_drop(snapshot);
+}
+END_TEST
+
 static void save_to(const char *path)
 {
     g_autoptr(GError) error = NULL;
@@ -717,6 +735,7 @@ static Suite *suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, reset_brings_back_what_power_on_gave);
     tcase_add_loop_test(tc, snapshots_bring_window_and_bars_back, 0, 16);
+    tcase_add_test(tc, pages_that_came_back_go_again);
     tcase_add_loop_test(tc, saved_states_bring_window_and_bars_back, 0, 16);
     tcase_add_test(tc, it_needs_its_ports_and_its_place);
     suite_add_tcase(s, tc);
