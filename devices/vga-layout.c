@@ -4,6 +4,8 @@
  *
  * As in QEMU's picture, and unlike on a VGA: panning by pixels (attribute 13) or bytes (CRTC 8)
  * moves nothing, screen-off (sequencer 1) does not blank, and 256 colours are always two dots wide.
+ * Unlike QEMU 7.2's: the planes of a VBE mode of 4 bits are shown (there they cannot be written),
+ * bit 7 of an attribute is no colour while it blinks, and monochrome modes underline.
  *
  * Source: see vga-draw.h.
  */

@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; VBE modes by the chip's own registers, drawn through BAR 0. BITS (4: planes), WIDTH, HEIGHT; VIRTUAL: width of a line in
+; VBE modes by the chip's own registers, drawn through BAR 0. BITS, WIDTH, HEIGHT; VIRTUAL: width of a line in
 ; memory; X and Y: where the picture begins; DAC8: a DAC of 8 bits; MOVED: BAR 0 goes elsewhere while we draw, and is off
 ; when the picture stands.
 %include "screen.inc"
