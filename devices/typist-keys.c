@@ -255,9 +255,10 @@ static unsigned take_held(const char **name)
 
 static bool parse_braces(Parser *p)
 {
-    const char *close = strchr(p->at + 2, '}'); /* not empty; {}} is the key } */
+    /* Not empty; {}} is the key }. */
+    const char *close = p->at[1] != '\0' ? strchr(p->at + 2, '}') : NULL;
 
-    if (p->at[1] == '\0' || close == NULL || close - p->at > MAX_NAME) {
+    if (close == NULL || close - p->at > MAX_NAME) {
         return refuse(p, 1, "a key's name in braces ends with a brace; a brace itself is {{");
     }
 
