@@ -22,8 +22,8 @@
 #define VGA DEV_PCI_DEVFN(2, 0)
 #define RECORD_LEN 8
 #define LOOKS_MAX 2
-#define VERIFY_EVERY 4 /* inputs, by the sum of their bytes */
-#define PIXELS_MAX (1u << 19)
+#define VERIFY_EVERY 4          /* inputs, by the sum of their bytes */
+#define PIXELS_MAX (720u * 480) /* of a picture that is not big */
 #define N_UNITS 2
 #define STATE_PARTS (N_UNITS * EMU_STATE_UNIT_MAX_PARTS)
 
@@ -243,25 +243,28 @@ static void check_window(void)
     }
 }
 
-/* Pictures are what takes time: one big one an input, and LOOKS_MAX of any size. */
-static bool may_look(void)
+/* Pictures are what takes time: big ones are rare, and there are LOOKS_MAX an input. */
+static bool may_look(bool at_big)
 {
     const uint16_t *vbe = board.vga->regs.vbe;
     bool big = (vbe[VBE_ENABLE] & VBE_ENABLED) != 0 &&
                (uint32_t)vbe[VBE_XRES] * vbe[VBE_YRES] > PIXELS_MAX;
 
+    if ((big && !at_big) || board.n_looks >= LOOKS_MAX) {
+        return false;
+    }
     board.n_looks += big ? LOOKS_MAX : 1;
-    return board.n_looks <= LOOKS_MAX + 1;
+    return true;
 }
 
 /* The picture after an update is the one that drawing all of it makes. */
-static void look_at_screen(void)
+static void look_at_screen(unsigned flags)
 {
     DevScreen *screen = dev_vga_screen(board.vga);
     DevScreenRect changed;
     DevPicture picture;
 
-    if (!may_look()) {
+    if (!may_look(flags == 15)) {
         return;
     }
     dev_screen_update(screen, &changed);
@@ -273,7 +276,7 @@ static void look_at_screen(void)
 
     size_t len = (size_t)picture.width * picture.height * sizeof(uint32_t);
 
-    if (len > PIXELS_MAX * sizeof(uint32_t)) {
+    if (len > PIXELS_MAX * sizeof(uint32_t) || (flags & 1) != 0) {
         return;
     }
 
@@ -493,7 +496,7 @@ static void run_record(FuzzInput *input)
         config_write(DEV_PCI_DEVFN(0, 0), 0x72, 1, (flags & 1) != 0 ? 0x4A : fuzz_u8(input));
         break;
     case 13:
-        look_at_screen();
+        look_at_screen(flags);
         break;
     case 14:
         keep_or_go_back(flags);
