@@ -2,41 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Machine files from outside, with the distribution's SeaBIOS: the one of the README, printing and reading back, the
 # command line beside a file, folders, states, and files that must not be written. Usage: machine-files.sh QUIRE README
-set -u
-quire=$(realpath -- "$1") || exit 1
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
 readme=$(realpath -- "$2") || exit 1
-[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
-n_failed=0
-
-fail() {
-    n_failed=$((n_failed + 1))
-    echo "FAILED: $1"
-    sed 's/^/  stderr: /' "$tmp/err" | tail -n 5
-}
-
-# bytes HEX...: these bytes
-bytes() {
-    local hex
-    for hex in "$@"; do
-        printf '%b' "\\x$hex"
-    done
-}
-
-# ends STATUS LAST-LINE ARG...: how `quire run ARG...` ends; stdout and stderr stay in $tmp
-ends() {
-    local want=$1 last=$2 status line
-    shift 2
-    n=$((n + 1))
-    timeout 60 "$quire" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-    status=$?
-    line=$(tail -n 1 "$tmp/err")
-    if [ $status != "$want" ] || [[ $line != "quire: "$last ]]; then
-        fail "quire run $*: wanted status $want and '$last', got $status and '$line'"
-    fi
-}
 
 # has PATTERN FILE: a line of FILE matches
 has() {
@@ -175,5 +143,4 @@ ends 2 "$tmp/random.ini: *" --machine "$tmp/random.ini"
 truncate -s 2M "$tmp/huge.ini"
 ends 2 "--machine: *huge.ini*" --machine "$tmp/huge.ini"
 
-echo "$n checks, $n_failed failures"
-[ $n_failed = 0 ]
+finish

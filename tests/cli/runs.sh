@@ -2,40 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Whole runs of firmware images of a few bytes, made here: exit status, consoles, the last line, moments, limits,
 # signals, and what is left behind. Usage: runs.sh QUIRE
-set -u
-quire=$(realpath -- "$1") || exit 1
-[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
-n_failed=0
-
-fail() {
-    n_failed=$((n_failed + 1))
-    echo "FAILED: $1"
-    sed 's/^/  stderr: /' "$tmp/err" | tail -n 5
-}
-
-# bytes HEX...: these bytes
-bytes() {
-    local hex
-    for hex in "$@"; do
-        printf '%b' "\\x$hex"
-    done
-}
-
-# firmware NAME HEX...: an image of 8 KiB whose reset vector jumps to the code
-firmware() {
-    local name=$1 code=$((8192 - 256))
-    shift
-    {
-        head -c $code /dev/zero
-        bytes "$@"
-        head -c $((240 - $#)) /dev/zero
-        bytes E9 0D FF
-        head -c 13 /dev/zero
-    } >"$tmp/$name"
-}
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
 
 # le32 N...: little-endian words
 le32() {
@@ -46,37 +14,12 @@ le32() {
     done
 }
 
-# ends STATUS LAST-LINE ARG...: how `quire run ARG...` ends; stdin and output stay in $tmp
-input=/dev/null
-ends() {
-    local want=$1 last=$2 status line
-    shift 2
-    n=$((n + 1))
-    timeout 60 "$quire" run "$@" >"$tmp/out" 2>"$tmp/err" <"$input"
-    status=$?
-    line=$(tail -n 1 "$tmp/err")
-    if [ $status != "$want" ] || [[ $line != "quire: stopped: "$last ]]; then
-        fail "quire run $*: wanted status $want and '$last', got $status and '$line'"
-    fi
-}
-
 # prints TEXT: what the last run had on stdout
 prints() {
     n=$((n + 1))
     if [ "$(cat "$tmp/out")" != "$1" ]; then
         fail "wanted '$1' on stdout, got '$(head -c 200 "$tmp/out")'"
     fi
-}
-
-# says GLOB: somewhere on stderr of the last run
-says() {
-    n=$((n + 1))
-    [[ $(cat "$tmp/err") == *$1* ]] || fail "stderr lacks '$1'"
-}
-
-check() {
-    n=$((n + 1))
-    "${@:2}" || fail "$1"
 }
 
 hi=(BA F8 03 B0 48 EE B0 69 EE)   # "Hi" to the serial port
@@ -422,5 +365,4 @@ if command -v python3 >/dev/null; then
     check "JSON parses" python3 -m json.tool "$tmp/out" /dev/null
 fi
 
-echo "$n checks, $n_failed failures"
-[ $n_failed = 0 ]
+finish

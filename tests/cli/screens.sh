@@ -3,44 +3,9 @@
 # Pictures of the screen, with the distribution's SeaBIOS and video BIOS: as characters, as pixels, in a series and as an
 # animation, of text and of graphics; whatever way a run ends; files that cannot be written.
 # Usage: screens.sh QUIRE PNG.PY
-set -u
-quire=$(realpath -- "$1") && png=$(realpath -- "$2") || exit 1
-[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0
-n_failed=0
-
-fail() {
-    n_failed=$((n_failed + 1))
-    echo "FAILED: $1"
-    sed 's/^/  stderr: /' err | tail -n 5
-}
-
-check() {
-    n=$((n + 1))
-    "${@:2}" || fail "$1"
-}
-
-# ends STATUS LAST-LINE ARG...: how `quire run ARG...` ends; stdout and stderr stay in out and err
-ends() {
-    local want=$1 last=$2 status line
-    shift 2
-    n=$((n + 1))
-    timeout 60 "$quire" run "$@" >out 2>err </dev/null
-    status=$?
-    line=$(tail -n 1 err)
-    if [ $status != "$want" ] || [[ $line != "quire: "$last ]]; then
-        fail "quire run $*: wanted status $want and '$last', got $status and '$line'"
-    fi
-}
-
-# says GLOB: somewhere on stderr of the last run
-says() {
-    n=$((n + 1))
-    [[ $(cat err) == *$1* ]] || fail "stderr lacks '$1'"
-}
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
+png=$(realpath -- "$2") && cd "$tmp" || exit 1
 
 # refuse GLOB ARG...: not run at all, for a reason in one line
 refuse() {
@@ -55,19 +20,6 @@ frame() { python3 "$png" ppm "$1" "${2-0}"; }
 # same A FRAME B FRAME: whether two PNG files show the same
 same() {
     frame "$1" "$2" >same.a && frame "$3" "$4" >same.b && cmp -s same.a same.b
-}
-
-# boot_sector NAME HEX...: a disk that runs this at 7C00
-boot_sector() {
-    local name=$1 hex
-    shift
-    {
-        for hex in "$@"; do
-            printf '%b' "\\x$hex"
-        done
-        head -c $((510 - $#)) /dev/zero
-        printf '\125\252'
-    } >"$name"
 }
 
 exit0=(B0 00 E6 F4 EB FE) # isa-debug-exit, value 0
@@ -204,5 +156,4 @@ refuse '--screen-record*no time at all*' --screen-record a.png,every=0
 refuse '--screen-record*a.gif*animated PNG*' --screen-record a.gif
 check "what is refused leaves no file" test ! -e a.png -a ! -e a.txt -a ! -e new
 
-echo "$n checks, $n_failed failures"
-[ $n_failed = 0 ]
+finish

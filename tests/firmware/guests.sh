@@ -1,45 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Our guests as a user runs them: the whole program, real firmware, files on disk. Usage: guests.sh QUIRE GUEST-FOLDER
-set -u
-quire=$1
-guests=$2
-[ -x "$quire" ] || { echo "no program $quire"; exit 1; }
-for guest in real.bin boot-rings.img rings.elf faults.elf clocks.elf reset.bin; do
-    [ -s "$guests/$guest" ] || { echo "no guest $guests/$guest"; exit 1; }
-done
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-n=0
-n_failed=0
-
-check() {
-    n=$((n + 1))
-    "${@:2}" || { n_failed=$((n_failed + 1)); echo "FAILED: $1"; }
-}
-
-# ends STATUS LAST-LINE ARG...: how `quire run ARG...` ends; output stays in $tmp
-input=/dev/null
-ends() {
-    local want=$1 last=$2 status line
-    shift 2
-    n=$((n + 1))
-    timeout 120 "$quire" run "$@" >"$tmp/out" 2>"$tmp/err" <"$input"
-    status=$?
-    line=$(tail -n 1 "$tmp/err")
-    if [ $status != "$want" ] || [[ $line != "quire: stopped: "$last ]]; then
-        n_failed=$((n_failed + 1))
-        echo "FAILED: quire run $*: wanted status $want and '$last', got $status and '$line'"
-        tail -n 5 "$tmp/out"
-    fi
-}
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
+guests=$(realpath -- "$2")
 
 # said TEXT: what the guest itself had on the debug console of the last run
 said() {
     n=$((n + 1))
     if [ "$(sed '1,/^Booting from 0000:7c00$/d' "$tmp/debugcon")" != "$1" ]; then
-        n_failed=$((n_failed + 1))
-        echo "FAILED: wanted '$1', the guest said:"
+        fail "wanted '$1', the guest said:"
         tail -n 5 "$tmp/debugcon"
     fi
 }
@@ -110,5 +80,4 @@ input=/dev/null
 check "it asked for the line" test "$(cat "$tmp/out")" = '?'
 check "and switched off" test "$(cat "$tmp/debugcon")" = 'off'
 
-echo "$n checks, $n_failed failures"
-[ $n_failed = 0 ]
+finish

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Loaders and others that write with INT 10h: the same words on the screen and on the serial console. Ours, GRUB, and
 # memtest86+ started by GRUB, which draws its screen itself. Usage: loaders.sh QUIRE GUEST-FOLDER
-# shellcheck source=program.sh
-. "$(dirname "$0")/program.sh"
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
+guests=$(realpath -- "$2")
 grub=/usr/lib/grub/i386-pc
 memtest_bin=/boot/memtest86+ia32.bin
 need "$guests/words.bin" "$grub/boot.img" "$memtest_bin"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Option ROMs that SeaBIOS runs: one of ours, iPXE of a network card and of none. Usage: option-roms.sh QUIRE
 # GUEST-FOLDER
-# shellcheck source=program.sh
-. "$(dirname "$0")/program.sh"
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
+guests=$(realpath -- "$2")
 ipxe=/usr/lib/ipxe/qemu/pxe-e1000.rom
 both=/usr/lib/ipxe/qemu/efi-e1000.rom
 need "$guests/option.bin" "$ipxe" "$both"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --type and --type-at with SeaBIOS's keyboard behind them. Usage: typing.sh QUIRE GUEST-FOLDER
-# shellcheck source=program.sh
-. "$(dirname "$0")/program.sh"
+# shellcheck source=../program.sh
+. "$(dirname "$0")/../program.sh"
+guests=$(realpath -- "$2")
 need "$guests/keys.bin"
 
 cp "$guests/keys.bin" "$tmp/keys"
