@@ -2,9 +2,9 @@
 /*
  * An animated PNG from the spool; see apng.h and apng-internal.h.
  *
- * Signature, IHDR, acTL; the first frame as fcTL and IDAT; each other one as fcTL and fdAT; IEND. A
- * frame replaces the pixels of its rectangle and stays for the next. fcTL and fdAT are numbered in
- * one row.
+ * Signature, IHDR, acTL; IDAT, which is no frame: what the last one leaves, for viewers that do not
+ * play; each frame as fcTL and fdAT; IEND. A frame replaces the pixels of its rectangle and stays
+ * for the next. fcTL and fdAT are numbered in one row.
  */
 #include "apng-internal.h"
 #include "whole-file.h"
@@ -21,7 +21,7 @@ static const uint8_t signature[] = { 0x89, 'P', 'N', 'G', 0x0D, 0x0A, 0x1A, 0x0A
 typedef struct Writing {
     FeWholeFile *file;
     uint32_t sequence; /* of fcTL and fdAT */
-    bool animated;     /* the frame's bytes go into fdAT */
+    bool animated;     /* bytes belong to a frame and go into fdAT */
 } Writing;
 
 static uint8_t *put_be32(uint8_t *at, uint32_t value)
@@ -144,18 +144,19 @@ static unsigned shown_ms(const FeApng *apng, uint64_t time_ns, uint64_t next,
 static bool put_frames(FeApng *apng, Writing *writing)
 {
     FeApngView first = { apng->first.width, apng->first.height, apng->first.pixels };
+    FeApngView last = { apng->canvas.width, apng->canvas.height, apng->canvas.pixels };
     FeApngFrame frame = { 0, 0, apng->canvas.width, apng->canvas.height, apng->first_ns, 0 };
     FeApngFrame next = { 0 };
     uint64_t offset = 0;
 
-    if (!read_frame(apng, 0, &next)) {
+    if (!fe_apng_compress(apng, &last, &frame, put_data, writing) || !read_frame(apng, 0, &next)) {
         return false;
     }
+    writing->animated = true;
     put_frame_control(writing, &frame, shown_ms(apng, frame.time_ns, 0, &next));
     if (!fe_apng_compress(apng, &first, &frame, put_data, writing)) {
         return false;
     }
-    writing->animated = true;
     while (offset < apng->spool_len && !fe_whole_file_has_failed(writing->file)) {
         uint64_t data = offset + sizeof(frame);
 

@@ -86,6 +86,7 @@ class Png:
         self.frames = []
         self.sequence = 0
         self.n_frames = None  # as acTL says
+        self.still = bytearray()  # of an animation: what is shown by those who do not play
         self.ended = False
         for index, (kind, body) in enumerate(chunks(data)):
             check(not self.ended, "something behind IEND")
@@ -94,6 +95,9 @@ class Png:
         check(self.ended, "no IEND")
         check(self.n_frames in (None, len(self.frames)), "acTL has another number of frames")
         check(self.frames, "no picture")
+        if self.n_frames is not None:
+            still = b"".join(rows(bytes(self.still), self.width, self.height))
+            check(still == self.play(len(self.frames) - 1), "the still picture is not the last one")
 
     def skip(self, body):
         pass
@@ -122,13 +126,16 @@ class Png:
         self.frames.append(Frame(x, y, width, height, num))
 
     def read_IDAT(self, body):
-        if self.n_frames is None and not self.frames:
+        if self.n_frames is not None:
+            check(not self.frames, "IDAT behind a frame")
+            self.still += body
+            return
+        if not self.frames:
             self.frames.append(Frame(0, 0, self.width, self.height, 0))
-        check(len(self.frames) == 1, "IDAT behind the first frame")
         self.frames[0].data += body
 
     def read_fdAT(self, body):
-        check(len(self.frames) > 1, "fdAT for the first frame")
+        check(self.frames, "fdAT without a frame")
         self.number(body)
         self.frames[-1].data += body[4:]
 
