@@ -161,6 +161,8 @@ static bool set_up(FeRun *run, char *const *argv, GError **error)
             return false;
         }
     }
+    fe_typing_leave_out_restored(run->options,
+                                 emu_clock_now(emu_machine_clock(run->guest->machine)));
     run->watch = fe_moment_watch_new(run->guest->machine, options, run->guest->symbols, error);
     return run->watch != NULL && fe_typing_start(run->guest, error) && open_pictures(run, error) &&
            open_console(run, FE_OUT_SERIAL, &options->serial, "--serial", "serial0", error) &&

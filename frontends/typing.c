@@ -15,6 +15,22 @@ static bool type(FeGuest *guest, const FeTyped *typed, GError **error)
     return true;
 }
 
+/* A state has what its run was given to type up to then. Of moments it tells its own time alone. */
+static bool is_in_state(const FeTyped *typed, uint64_t now_ns)
+{
+    return typed->at == NULL || (typed->at->kind == FE_MOMENT_TIME && typed->at->value <= now_ns);
+}
+
+void fe_typing_leave_out_restored(FeRunOptions *options, uint64_t now_ns)
+{
+    for (unsigned i = options->restore != NULL ? options->n_typed_in_file : 0; i-- > 0;) {
+        if (is_in_state(&g_array_index(options->typed, FeTyped, i), now_ns)) {
+            g_array_remove_index(options->typed, i);
+            options->n_typed_in_file--;
+        }
+    }
+}
+
 bool fe_typing_start(FeGuest *guest, GError **error)
 {
     const GArray *texts = guest->options->typed;

@@ -9,6 +9,17 @@
 #include "moment-watch.h"
 
 /**
+ * fe_typing_leave_out_restored:
+ * @options: of a run at whose beginning the guest's time is @now_ns
+ *
+ * For a run that goes on from a state, with a machine file that may be the one of the run that
+ * saved: takes away those texts of the file that the state has, typed or waiting in the typist.
+ * They are the ones without a moment, and those of a time up to @now_ns. Whether another moment was
+ * seen before, a state does not tell: it is waited for anew. Texts of the command line stay.
+ */
+void fe_typing_leave_out_restored(FeRunOptions *options, uint64_t now_ns);
+
+/**
  * fe_typing_start:
  *
  * Types what has no moment, in the order of the options.

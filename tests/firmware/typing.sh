@@ -79,4 +79,42 @@ check "saving changes nothing" test "$(heard)" = "$(cat "$tmp/whole")"
 ends 33 'stopped: the guest wrote 0x10 *' --restore "$tmp/state"
 check "the rest is typed" test "$(plain | grep -xE '[0-9A-F]{4}' | tr '\n' ' ')" = \
     "$(sed 's/.*1769 //' "$tmp/whole")"
+
+# --- the same with a machine file that serves both runs: its texts come once
+rest() { plain | grep -xE '[0-9A-F]{4}' | tr '\n' ' '; }
+cat >"$tmp/keys.ini" <<'END'
+[drive 1]
+file=keys
+[run]
+timeout=120
+END
+{
+    cat "$tmp/keys.ini"
+    echo 'type=Quire types{F12}'
+} >"$tmp/once.ini"
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/once.ini" --save "$tmp/state" --save-at 1769
+check "typed whole from a file" test "$(heard)" = "$(cat "$tmp/whole")"
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/once.ini" --restore "$tmp/state"
+check "the file's text is not typed again" test "$(rest)" = "$(sed 's/.*1769 //' "$tmp/whole")"
+check "nor does it wait" test "$(grep -c -- '--type' "$tmp/err")" = 0
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/keys.ini" --restore "$tmp/state" --type x
+ends 6 'stopped: limit: --max-time *' --machine "$tmp/keys.ini" --save "$tmp/still" --max-time 1
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/once.ini" --restore "$tmp/still" --type 'x{F12}'
+check "the command line's text is" test "$(rest)" = '2D78 '
+# Of moments, times that are over are known; others are waited for.
+{
+    cat "$tmp/keys.ini"
+    printf '%s\n' type.1=a type-at.1=time:1 type.2=b type-at.2=time:3 type.3=c type-at.3=3062 type.4=d
+    printf '%s\n' type.5='{F12}' type-at.5=time:4
+} >"$tmp/times.ini"
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/times.ini" --save "$tmp/state" --save-at time:2
+check "five texts" test "$(heard)" = '2064 1E61 3062 2E63 '
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/times.ini" --restore "$tmp/state"
+check "those at times to come" test "$(rest)" = '3062 2E63 '
+ends 4 'stopped: time:1 reached, before --type-at was seen' --machine "$tmp/times.ini" --save "$tmp/state" --until time:1
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/times.ini" --restore "$tmp/state"
+check "at the very moment" test "$(rest)" = '1E61 3062 2E63 '
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/times.ini" --save "$tmp/state" --save-at time:1
+ends 33 'stopped: the guest wrote 0x10 *' --machine "$tmp/times.ini" --restore "$tmp/state"
+check "at the very moment, going on" test "$(rest)" = '1E61 3062 2E63 '
 finish
