@@ -25,7 +25,7 @@ typedef struct Writing {
     unsigned width;
     unsigned height;
     const uint32_t *pixels;
-    char *title; /* libpng takes no const; NULL: none */
+    char *title; /* valid UTF-8; libpng takes no const; NULL: none */
     FeWholeFile *file;
     png_bytep row;
     char message[80]; /* libpng's, if it gave up */
@@ -138,7 +138,7 @@ bool fe_png_write_pixels(const char *path, unsigned width, unsigned height, cons
 {
     g_assert(width > 0 && width <= FE_PNG_MAX_SIDE && height > 0 && height <= FE_PNG_MAX_SIDE);
     g_autoptr(FeWholeFile) file = fe_whole_file_new(path, error);
-    g_autofree char *copy = g_strdup(title);
+    g_autofree char *copy = title != NULL ? g_utf8_make_valid(title, -1) : NULL;
     Writing writing = { width, height, pixels, copy, file, NULL, "" };
 
     if (file == NULL) {

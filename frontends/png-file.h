@@ -20,7 +20,7 @@ typedef struct FePixels {
 
 /**
  * fe_png_write:
- * @title: (nullable): a line of text that the file carries
+ * @title: (nullable): a line of text that the file carries; what is not UTF-8 in it is replaced
  *
  * RGB, 8 bits a channel; the same pixels make the same bytes.
  *

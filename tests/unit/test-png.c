@@ -127,6 +127,8 @@ static const struct {
 } titles[] = {
     { "SeaBIOS", "tEXt", "SeaBIOS", 7 },
     { "Grüße", "iTXt", "\0\0\0\0Grüße", 11 },
+    /* A file's name may be any bytes; iTXt holds UTF-8 alone. */
+    { "d\xff.disk", "iTXt", "\0\0\0\0d\xef\xbf\xbd.disk", 13 },
 };
 
 START_TEST(title_is_in_the_file)
