@@ -6,6 +6,7 @@
 
 #include "devices/nic_e1000.h"
 #include "devices/pci_rom.h"
+#include "devices/port_block.h"
 #include "memsys/mmio.h"
 
 #define E1000_VENDOR 0x8086
@@ -16,6 +17,7 @@
 typedef struct E1000State {
     uint32_t slots[E1000_N_SLOTS]; /* all registers, one behind the other */
     uint32_t port_address;         /* register that the data port reaches */
+    bool ports_decoded;            /* the ports are where the guest put them */
 } E1000State;
 
 struct DevNicE1000 {
@@ -23,12 +25,11 @@ struct DevNicE1000 {
     DevPciBus *bus;
     unsigned devfn;
     Pgm *pgm;
-    EmuPorts *ports;
     EmuLine inta;
     PgmMmio *registers;
+    DevPciBar bar; /* of the registers */
     DevPciRom *rom;
-    unsigned handle; /* of the ports; 0: nowhere */
-    uint16_t base;
+    DevPortBlock block; /* the ports */
     E1000State state;
 };
 

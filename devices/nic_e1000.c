@@ -2,8 +2,8 @@
 /*
  * The network card without a network: its PCI function and where its registers are.
  *
- * Invariant: registers and ports are where the BARs say, or nowhere: while decoding is off, where
- * something else lies, and over RAM, which comes first on the board's bridge.
+ * Invariant: ports are where their BAR says, or nowhere: while decoding is off and where something
+ * else lies. Registers in memory likewise (devices/pci_bar.h).
  *
  * Source: Intel, PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual
  * (317453), chapters 4 (PCI) and 13.2.1 (registers by ports).
@@ -13,7 +13,6 @@
 #define REG_BAR0 0x10
 #define REG_BAR2 0x18
 #define COMMAND_IO 0x01u
-#define COMMAND_MEMORY 0x02u
 #define N_PORTS 64u
 #define PORT_ADDRESS 0
 #define PORT_DATA 4
@@ -60,7 +59,7 @@ static const PgmMmioOps mmio_ops = {
 static uint32_t port_read(void *user, uint16_t port, unsigned size)
 {
     DevNicE1000 *nic = user;
-    unsigned at = port - nic->base;
+    unsigned at = port - nic->block.base;
 
     (void)size;
     if (at == PORT_ADDRESS) {
@@ -72,7 +71,7 @@ static uint32_t port_read(void *user, uint16_t port, unsigned size)
 static void port_write(void *user, uint16_t port, unsigned size, uint32_t value)
 {
     DevNicE1000 *nic = user;
-    unsigned at = port - nic->base;
+    unsigned at = port - nic->block.base;
 
     (void)size;
     if (at == PORT_ADDRESS) {
@@ -86,45 +85,34 @@ static const EmuPortOps port_ops = { .read = port_read, .write = port_write, .si
 
 /* ---- where they are */
 
-static void place_registers(DevNicE1000 *nic)
+/* All leave before any takes: the ROM may move out of the registers' way. */
+static void place_memory(DevNicE1000 *nic)
 {
-    uint32_t place = dev_pci_get(&nic->pci, REG_BAR0, 4);
-    bool on = (dev_pci_get(&nic->pci, DEV_PCI_COMMAND, 2) & COMMAND_MEMORY) != 0;
-    GPhys now = pgm_mmio_address(nic->registers);
-    PgmPageInfo info;
+    (void)dev_pci_bar_leave(&nic->bar);
+    if (nic->rom != NULL) {
+        (void)dev_pci_bar_leave(dev_pci_rom_bar(nic->rom));
+    }
+    dev_pci_bar_take(&nic->bar);
+    if (nic->rom != NULL) {
+        dev_pci_bar_take(dev_pci_rom_bar(nic->rom));
+    }
+}
 
-    if (on && place == now) {
-        return;
-    }
-    /* A mapping lies wholly in one RAM range or in none, so its first page tells. */
-    if (on && !(pgm_page_query(nic->pgm, place, &info) && info.range.kind == PGM_RANGE_RAM) &&
-        pgm_mmio_map(nic->registers, place, NULL) == MEM_OK) {
-        return;
-    }
-    if (now != MEM_GPHYS_NIL) {
-        MemStatus status = pgm_mmio_unmap(nic->registers);
+/* 0: nowhere. */
+static uint16_t wanted_ports(const DevNicE1000 *nic)
+{
+    uint32_t place = dev_pci_get(&nic->pci, REG_BAR2, 4) & ~(N_PORTS - 1);
+    bool on = (dev_pci_get(&nic->pci, DEV_PCI_COMMAND, 2) & COMMAND_IO) != 0;
 
-        g_assert(status == MEM_OK);
-    }
+    return on && place <= UINT16_MAX ? (uint16_t)place : 0;
 }
 
 static void place_ports(DevNicE1000 *nic)
 {
-    uint32_t place = dev_pci_get(&nic->pci, REG_BAR2, 4) & ~(N_PORTS - 1);
-    bool on = (dev_pci_get(&nic->pci, DEV_PCI_COMMAND, 2) & COMMAND_IO) != 0 && place != 0 &&
-              place <= UINT16_MAX;
+    uint16_t place = wanted_ports(nic);
 
-    if (on && nic->handle != 0 && nic->base == place) {
-        return;
-    }
-    if (nic->handle != 0) {
-        emu_ports_remove(nic->ports, nic->handle);
-        nic->handle = 0;
-    }
-    if (on) {
-        nic->base = (uint16_t)place;
-        nic->handle = emu_ports_add(nic->ports, nic->base, N_PORTS, &port_ops, nic, "e1000", NULL);
-    }
+    dev_port_block_leave(&nic->block, place);
+    nic->state.ports_decoded = dev_port_block_take(&nic->block, place);
 }
 
 static void written(void *user, unsigned offset, unsigned len)
@@ -133,11 +121,8 @@ static void written(void *user, unsigned offset, unsigned len)
 
     (void)offset;
     (void)len;
-    place_registers(nic);
+    place_memory(nic);
     place_ports(nic);
-    if (nic->rom != NULL) {
-        dev_pci_rom_decode(nic->rom);
-    }
 }
 
 /* ---- life */
@@ -149,7 +134,9 @@ DevNicE1000 *dev_nic_e1000_new(DevPciBus *bus, unsigned devfn, Pgm *pgm, EmuPort
 
     nic->devfn = devfn;
     nic->pgm = pgm;
-    nic->ports = ports;
+    nic->block = (DevPortBlock) {
+        .ports = ports, .ops = &port_ops, .user = nic, .device = "e1000", .len = N_PORTS
+    };
     nic->inta = inta;
     dev_pci_function_init(&nic->pci, "e1000", pci_regs, G_N_ELEMENTS(pci_regs), written, nic);
     nic->registers =
@@ -158,6 +145,13 @@ DevNicE1000 *dev_nic_e1000_new(DevPciBus *bus, unsigned devfn, Pgm *pgm, EmuPort
         dev_nic_e1000_free(nic);
         return NULL;
     }
+    nic->bar = (DevPciBar) {
+        .function = &nic->pci,
+        .pgm = pgm,
+        .reg = REG_BAR0,
+        .len = E1000_REGISTERS_LEN,
+        .mmio = nic->registers,
+    };
     if (config != NULL && config->rom != NULL) {
         nic->rom = dev_pci_rom_new(&nic->pci, pgm, config->rom, config->rom_len, "e1000",
                                    config->name != NULL ? config->name : "e1000 ROM", error);
@@ -180,9 +174,7 @@ void dev_nic_e1000_free(DevNicE1000 *nic)
     if (nic->bus != NULL) {
         dev_pci_bus_remove(nic->bus, nic->devfn);
     }
-    if (nic->handle != 0) {
-        emu_ports_remove(nic->ports, nic->handle);
-    }
+    dev_port_block_leave(&nic->block, 0);
     dev_pci_rom_free(nic->rom);
     pgm_mmio_free(nic->registers);
     g_free(nic);
@@ -203,6 +195,7 @@ void dev_nic_e1000_reset(void *user)
 static const EmuField fields[] = {
     EMU_FIELD_ARRAY(E1000State, slots),
     EMU_FIELD_MAX(E1000State, port_address, E1000_REGISTERS_LEN - 4),
+    EMU_FIELD(E1000State, ports_decoded),
 };
 
 unsigned dev_nic_e1000_parts(void *user, EmuStatePart *ret_parts)
@@ -221,8 +214,20 @@ unsigned dev_nic_e1000_parts(void *user, EmuStatePart *ret_parts)
     return 2;
 }
 
-/* Registers in memory are memory's to put back. */
+void dev_nic_e1000_leave(void *user)
+{
+    DevNicE1000 *nic = user;
+
+    dev_port_block_leave(&nic->block, 0);
+}
+
+/* Registers in memory are memory's to put back. Ports that were nowhere stay there until the guest
+ * writes: somebody else had their place. */
 void dev_nic_e1000_loaded(void *user)
 {
-    place_ports(user);
+    DevNicE1000 *nic = user;
+
+    if (nic->state.ports_decoded) {
+        (void)dev_port_block_take(&nic->block, wanted_ports(nic));
+    }
 }

@@ -43,4 +43,5 @@ void dev_nic_e1000_reset(void *nic); /* a DevNicE1000 */
 
 /* Of an EmuStateUnit. */
 unsigned dev_nic_e1000_parts(void *user, EmuStatePart *ret_parts);
+void dev_nic_e1000_leave(void *user);
 void dev_nic_e1000_loaded(void *user);

@@ -5,7 +5,7 @@
 #include "devices/pc-internal.h"
 
 /* What a snapshot or a saved state holds of the board. Order does not matter to any chip: each is
- * told only after all have their fields. */
+ * told only after all have their fields and have left what the guest can move. */
 void pc_add_states(DevPc *pc)
 {
     static const EmuStateUnit units[] = {
@@ -16,6 +16,7 @@ void pc_add_states(DevPc *pc)
         { .name = "piix4-pm",
           .version = 1,
           .parts = dev_piix4_pm_parts,
+          .leave = dev_piix4_pm_leave,
           .loaded = dev_piix4_pm_loaded },
         { .name = "i8259", .version = 1, .parts = dev_i8259_parts },
         { .name = "i8254", .version = 1, .parts = dev_i8254_parts },
@@ -36,6 +37,7 @@ void pc_add_states(DevPc *pc)
         { .name = "e1000",
           .version = 1,
           .parts = dev_nic_e1000_parts,
+          .leave = dev_nic_e1000_leave,
           .loaded = dev_nic_e1000_loaded },
     };
 #define DISK_UNIT(number)                                                          \

@@ -8,8 +8,7 @@
  * that the guest reads it as fast as RAM. Firmware copies a ROM of 64 KiB in doublewords: 16,384
  * catches if it were MMIO.
  *
- * Invariant: the memory is mapped exactly where the registers say, or nowhere: while it is switched
- * off, or where something else lies. RAM comes before it, as on the board's bridge.
+ * Where it is mapped: devices/pci_bar.h.
  *
  * Source: PCI Local Bus Specification 2.2, sections 6.2.5.2 (the register) and 6.3 (header and data
  * structure of an image).
@@ -23,7 +22,6 @@
 #include <string.h>
 
 #define SHOWN 1u
-#define COMMAND_MEMORY 2u
 #define ROM_REGION 6 /* behind the six BARs */
 #define IMAGE_UNIT 512u
 #define HEADER_LEN 26u /* up to the pointer to the data structure */
@@ -40,8 +38,7 @@
 #define BIRTHPLACE ((UINT64_C(1) << MEM_GPHYS_BITS) - DEV_PCI_ROM_MAX_LEN)
 
 struct DevPciRom {
-    DevPciFunction *function;
-    Pgm *pgm;
+    DevPciBar bar;
     PgmMmio2 *memory;
     PgmHandler *guard;
 };
@@ -130,7 +127,7 @@ static bool add_guard(DevPciRom *rom, uint64_t size, const char *name, GError **
     if (pgm_mmio2_map(rom->memory, BIRTHPLACE, error) != MEM_OK) {
         return false;
     }
-    rom->guard = pgm_handler_new(rom->pgm, PGM_HANDLER_KIND_WRITE, BIRTHPLACE, size, drop_write,
+    rom->guard = pgm_handler_new(rom->bar.pgm, PGM_HANDLER_KIND_WRITE, BIRTHPLACE, size, drop_write,
                                  rom, name, error);
 
     MemStatus status = pgm_mmio2_unmap(rom->memory);
@@ -163,14 +160,16 @@ DevPciRom *dev_pci_rom_new(DevPciFunction *function, Pgm *pgm, const void *image
 
     DevPciRom *rom = g_new0(DevPciRom, 1);
 
-    rom->function = function;
-    rom->pgm = pgm;
+    rom->bar = (DevPciBar) {
+        .function = function, .pgm = pgm, .reg = DEV_PCI_ROM_REG, .shown = SHOWN, .len = size
+    };
     rom->memory = pgm_mmio2_new(pgm, owner, ROM_REGION, size, false, name, error);
     if (rom->memory == NULL || !add_guard(rom, size, name, error)) {
         g_prefix_error(error, "%s: ", name);
         dev_pci_rom_free(rom);
         return NULL;
     }
+    rom->bar.mmio2 = rom->memory;
     memcpy(pgm_mmio2_host(rom->memory), image, len);
     memset(pgm_mmio2_host(rom->memory) + len, 0xFF, size - len);
     set_register(function, size);
@@ -187,40 +186,7 @@ void dev_pci_rom_free(DevPciRom *rom)
     g_free(rom);
 }
 
-static GPhys wanted_place(const DevPciRom *rom)
+const DevPciBar *dev_pci_rom_bar(const DevPciRom *rom)
 {
-    uint32_t reg = dev_pci_get(rom->function, DEV_PCI_ROM_REG, 4);
-    uint32_t command = dev_pci_get(rom->function, DEV_PCI_COMMAND, 2);
-
-    if ((reg & SHOWN) == 0 || (command & COMMAND_MEMORY) == 0) {
-        return MEM_GPHYS_NIL;
-    }
-    return reg & ~SHOWN;
-}
-
-static bool is_ram(Pgm *pgm, GPhys gpa)
-{
-    PgmPageInfo info;
-
-    return pgm_page_query(pgm, gpa, &info) && info.range.kind == PGM_RANGE_RAM;
-}
-
-void dev_pci_rom_decode(DevPciRom *rom)
-{
-    GPhys want = wanted_place(rom);
-    GPhys now = pgm_mmio2_address(rom->memory);
-
-    if (want == now) {
-        return;
-    }
-    /* A mapping lies wholly in one RAM range or in none, so its first page tells. */
-    if (want != MEM_GPHYS_NIL && !is_ram(rom->pgm, want) &&
-        pgm_mmio2_map(rom->memory, want, NULL) == MEM_OK) {
-        return;
-    }
-    if (now != MEM_GPHYS_NIL) {
-        MemStatus status = pgm_mmio2_unmap(rom->memory);
-
-        g_assert(status == MEM_OK);
-    }
+    return &rom->bar;
 }

@@ -8,8 +8,7 @@
  */
 #pragma once
 
-#include "devices/pci.h"
-#include "memsys/pgm.h"
+#include "devices/pci_bar.h"
 
 #define DEV_PCI_ROM_REG 0x30
 #define DEV_PCI_ROM_MAX_LEN ((size_t)1 << 20)
@@ -19,7 +18,7 @@ typedef struct DevPciRom DevPciRom;
 /**
  * dev_pci_rom_new:
  * @function: initialised; gets the register (size of the image rounded up to a power of 2, at least
- *   a page, as the specification advises); its chip calls dev_pci_rom_decode() from its written()
+ *   a page, as the specification advises); its chip places dev_pci_rom_bar() from its written()
  * @image: copied; begins with 55 AA, up to DEV_PCI_ROM_MAX_LEN bytes; filled up with FF
  * @owner: of memory region 6, unique in the machine
  *
@@ -32,6 +31,6 @@ DevPciRom *dev_pci_rom_new(DevPciFunction *function, Pgm *pgm, const void *image
                            const char *owner, const char *name, GError **error);
 void dev_pci_rom_free(DevPciRom *rom);
 
-/* Maps, moves or unmaps as the registers say now; not over RAM or anything else that lies there.
- * After a write to them, at reset. Not after a state was loaded: memory puts mappings back. */
-void dev_pci_rom_decode(DevPciRom *rom);
+/* Its place: the chip has it leave and take with its other BARs, after a write to the function's
+ * registers and at reset. Not after a state was loaded: memory puts mappings back. */
+const DevPciBar *dev_pci_rom_bar(const DevPciRom *rom);

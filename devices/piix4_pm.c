@@ -17,6 +17,7 @@
  */
 #include "devices/piix4_pm.h"
 
+#include "devices/port_block.h"
 #include "devices/port_list.h"
 
 #define REG_PMBA 0x40
@@ -63,34 +64,25 @@ typedef struct State {
     uint8_t smb[SMB_LEN];
     uint8_t apm[2];
     uint64_t seen_ticks;
+    bool pm_decoded; /* the block is where the guest put it */
+    bool smb_decoded;
 } State;
-
-/* A block of ports the guest moves. */
-typedef struct Block {
-    const EmuPortOps *ops;
-    uint16_t len;
-    uint16_t base;   /* 0: not there */
-    unsigned handle; /* 0: not there */
-} Block;
 
 struct DevPiix4Pm {
     State state;
     DevPciFunction pci;
     DevPciBus *bus;
     DevPortList apm_ports;
-    EmuPorts *ports;
-    Block pm;
-    Block smb;
+    DevPortBlock pm;
+    DevPortBlock smb;
     EmuClock *clock;
     EmuTimer *timer;
     DevPiix4PmLines lines;
 };
 
 static const EmuField fields[] = {
-    EMU_FIELD_ARRAY(State, pm),
-    EMU_FIELD_ARRAY(State, smb),
-    EMU_FIELD_ARRAY(State, apm),
-    EMU_FIELD(State, seen_ticks),
+    EMU_FIELD_ARRAY(State, pm),   EMU_FIELD_ARRAY(State, smb),  EMU_FIELD_ARRAY(State, apm),
+    EMU_FIELD(State, seen_ticks), EMU_FIELD(State, pm_decoded), EMU_FIELD(State, smb_decoded),
 };
 
 static const DevPciReg regs[] = {
@@ -334,32 +326,28 @@ static const EmuPortOps smb_ops = { .read = smb_read, .write = smb_write, .sizes
 static const EmuPortOps apm_ops = { .read = apm_read, .write = apm_write, .sizes = 1 };
 static const DevPortRange apm_ranges[] = { { PORT_APMC, 2, &apm_ops } };
 
-/* @base 0: nowhere. */
-static void move_block(DevPiix4Pm *pm, Block *block, uint16_t base)
+/* Where the guest wants the blocks; 0: nowhere. */
+static uint16_t pm_place(const DevPiix4Pm *pm)
 {
-    if (base == block->base && (base == 0) == (block->handle == 0)) {
-        return;
-    }
-    if (block->handle != 0) {
-        emu_ports_remove(pm->ports, block->handle);
-    }
-    block->base = base;
-    block->handle = 0;
-    if (base != 0) {
-        block->handle =
-            emu_ports_add(pm->ports, base, block->len, block->ops, pm, "piix4-pm", NULL);
-    }
+    bool on = (pm->pci.config[REG_PMREGMISC] & PMREGMISC_ENABLE) != 0;
+
+    return on ? (uint16_t)(dev_pci_get(&pm->pci, REG_PMBA, 2) & 0xFFC0) : 0;
 }
 
+static uint16_t smb_place(const DevPiix4Pm *pm)
+{
+    bool on = (pm->pci.config[REG_SMBHSTCFG] & SMBHSTCFG_ENABLE) != 0;
+
+    return on ? (uint16_t)(dev_pci_get(&pm->pci, REG_SMBBA, 2) & 0xFFF0) : 0;
+}
+
+/* Both leave before one takes a new place: that may be the other's old one. */
 static void place_blocks(DevPiix4Pm *pm)
 {
-    bool pm_on = (pm->pci.config[REG_PMREGMISC] & PMREGMISC_ENABLE) != 0;
-    bool smb_on = (pm->pci.config[REG_SMBHSTCFG] & SMBHSTCFG_ENABLE) != 0;
-    uint16_t pm_base = (uint16_t)(dev_pci_get(&pm->pci, REG_PMBA, 2) & 0xFFC0);
-    uint16_t smb_base = (uint16_t)(dev_pci_get(&pm->pci, REG_SMBBA, 2) & 0xFFF0);
-
-    move_block(pm, &pm->pm, pm_on ? pm_base : 0);
-    move_block(pm, &pm->smb, smb_on ? smb_base : 0);
+    dev_port_block_leave(&pm->pm, pm_place(pm));
+    dev_port_block_leave(&pm->smb, smb_place(pm));
+    pm->state.pm_decoded = dev_port_block_take(&pm->pm, pm_place(pm));
+    pm->state.smb_decoded = dev_port_block_take(&pm->smb, smb_place(pm));
 }
 
 static void written(void *user, unsigned offset, unsigned len)
@@ -380,11 +368,14 @@ DevPiix4Pm *dev_piix4_pm_new(DevPciBus *bus, EmuPorts *ports, EmuClock *clock,
         return NULL;
     }
     pm->bus = bus;
-    pm->ports = ports;
     pm->clock = clock;
     pm->lines = *lines;
-    pm->pm = (Block) { .ops = &pm_ops, .len = PM_LEN };
-    pm->smb = (Block) { .ops = &smb_ops, .len = SMB_LEN };
+    pm->pm = (DevPortBlock) {
+        .ports = ports, .ops = &pm_ops, .user = pm, .device = "piix4-pm", .len = PM_LEN
+    };
+    pm->smb = (DevPortBlock) {
+        .ports = ports, .ops = &smb_ops, .user = pm, .device = "piix4-pm", .len = SMB_LEN
+    };
     pm->timer = emu_timer_new(clock, "piix4-pm", timer_fired, pm);
     dev_pci_function_init(&pm->pci, "piix4-pm", regs, G_N_ELEMENTS(regs), written, pm);
     dev_pci_bus_add(bus, DEV_PCI_DEVFN(1, 3), &pm->pci);
@@ -398,8 +389,7 @@ void dev_piix4_pm_free(DevPiix4Pm *pm)
         return;
     }
     dev_pci_bus_remove(pm->bus, DEV_PCI_DEVFN(1, 3));
-    move_block(pm, &pm->pm, 0);
-    move_block(pm, &pm->smb, 0);
+    dev_piix4_pm_leave(pm);
     dev_port_list_clear(&pm->apm_ports);
     emu_timer_free(pm->timer);
     g_free(pm);
@@ -425,7 +415,7 @@ static bool state_is_valid(const void *loaded)
 
 const EmuStateDesc dev_piix4_pm_state_desc = {
     .name = "piix4-pm ports",
-    .version = 1,
+    .version = 2,
     .size = sizeof(State),
     .fields = fields,
     .n_fields = G_N_ELEMENTS(fields),
@@ -450,7 +440,8 @@ bool dev_piix4_pm_load(DevPiix4Pm *pm, const uint8_t *bytes, size_t len, size_t 
     }
     pm->pci = pci;
     *pos = at;
-    place_blocks(pm);
+    dev_piix4_pm_leave(pm);
+    dev_piix4_pm_loaded(pm);
     update(pm);
     return true;
 }
@@ -464,7 +455,23 @@ unsigned dev_piix4_pm_parts(void *user, EmuStatePart *ret_parts)
     return 2;
 }
 
+void dev_piix4_pm_leave(void *user)
+{
+    DevPiix4Pm *pm = user;
+
+    dev_port_block_leave(&pm->pm, 0);
+    dev_port_block_leave(&pm->smb, 0);
+}
+
+/* A block that was nowhere stays there until the guest writes: somebody else had its place. */
 void dev_piix4_pm_loaded(void *user)
 {
-    place_blocks(user);
+    DevPiix4Pm *pm = user;
+
+    if (pm->state.pm_decoded) {
+        (void)dev_port_block_take(&pm->pm, pm_place(pm));
+    }
+    if (pm->state.smb_decoded) {
+        (void)dev_port_block_take(&pm->smb, smb_place(pm));
+    }
 }

@@ -35,4 +35,5 @@ bool dev_piix4_pm_load(DevPiix4Pm *pm, const uint8_t *bytes, size_t len, size_t 
 
 /* Of an EmuStateUnit. */
 unsigned dev_piix4_pm_parts(void *user, EmuStatePart *ret_parts);
+void dev_piix4_pm_leave(void *user);
 void dev_piix4_pm_loaded(void *user);

@@ -55,7 +55,9 @@ struct DevVga {
     EmuClock *clock;
     DevPortList ports;
     PgmMmio2 *memory;
-    PgmMmio *registers; /* BAR 2 */
+    PgmMmio *registers;
+    DevPciBar memory_bar;
+    DevPciBar registers_bar;
     PgmMmio *window;
     VgaSpan linear; /* what stands in the window */
     bool linear_known;

@@ -8,10 +8,8 @@
  *   500-515   VBE registers, 16 bits each
  *   600-607   length of this block, byte order: little
  *
- * A BAR is shown where the guest puts it while memory decoding is on. One at 0 or at the end of the
- * 32-bit space is being sized; RAM comes before BARs as on the board's bridge; and what collides
- * with something else stays away until a configuration write finds room for it. Ports and legacy
- * window answer always: firmware finds the chip before it sets command bits.
+ * Where BARs are shown: devices/pci_bar.h. Ports and legacy window answer always: firmware finds
+ * the chip before it sets command bits.
  *
  * Source: PCI Local Bus Specification 2.2, section 6.2.5; identity and BAR 2: what QEMU's standard
  * VGA shows to a guest.
@@ -26,7 +24,6 @@
 #define REG_BAR0 0x10
 #define REG_BAR2 0x18
 #define BAR0_PREFETCHABLE 0x08u
-#define COMMAND_MEMORY 0x02u
 
 #define REGISTERS_LEN UINT64_C(0x1000)
 #define REGISTERS_PORTS 0x400u
@@ -177,48 +174,19 @@ static const PgmMmioOps registers_ops = {
 
 /* ---- BARs */
 
-/* Where a BAR wants its range: MEM_GPHYS_NIL: nowhere. */
-static GPhys bar_address(const DevVga *vga, unsigned reg, uint64_t len)
-{
-    GPhys at = dev_pci_get(&vga->pci, reg, 4) & ~(len - 1);
-
-    if ((dev_pci_get(&vga->pci, DEV_PCI_COMMAND, 2) & COMMAND_MEMORY) == 0 || at == 0 ||
-        at + len > UINT32_MAX) {
-        return MEM_GPHYS_NIL;
-    }
-    return at;
-}
-
-/* Part of RAM alone is refused by memory itself. */
-static bool is_ram(Pgm *pgm, GPhys gpa)
-{
-    PgmPageInfo info;
-
-    return pgm_page_query(pgm, gpa, &info) && info.range.kind == PGM_RANGE_RAM;
-}
-
 /* All leave their old places before any takes a new one: two BARs may trade places. */
 static void place_bars(DevVga *vga)
 {
-    GPhys memory_at = bar_address(vga, REG_BAR0, DEV_VGA_MEMORY_LEN);
-    GPhys registers_at = bar_address(vga, REG_BAR2, REGISTERS_LEN);
+    const DevPciBar *bars[] = { &vga->memory_bar, &vga->registers_bar,
+                                vga->rom != NULL ? dev_pci_rom_bar(vga->rom) : NULL };
 
-    if (pgm_mmio2_address(vga->memory) != memory_at && pgm_mmio2_unmap(vga->memory) == MEM_OK) {
-        vga_window_forget(vga); /* pages in the window went with it */
+    for (unsigned i = 0; i < G_N_ELEMENTS(bars) && bars[i] != NULL; i++) {
+        if (dev_pci_bar_leave(bars[i]) && bars[i] == &vga->memory_bar) {
+            vga_window_forget(vga); /* pages in the window went with it */
+        }
     }
-    if (pgm_mmio_address(vga->registers) != registers_at) {
-        (void)pgm_mmio_unmap(vga->registers);
-    }
-    if (vga->rom != NULL) {
-        dev_pci_rom_decode(vga->rom);
-    }
-    if (memory_at != MEM_GPHYS_NIL && pgm_mmio2_address(vga->memory) != memory_at &&
-        !is_ram(vga->pgm, memory_at)) {
-        (void)pgm_mmio2_map(vga->memory, memory_at, NULL);
-    }
-    if (registers_at != MEM_GPHYS_NIL && pgm_mmio_address(vga->registers) != registers_at &&
-        !is_ram(vga->pgm, registers_at)) {
-        (void)pgm_mmio_map(vga->registers, registers_at, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bars) && bars[i] != NULL; i++) {
+        dev_pci_bar_take(bars[i]);
     }
     vga_window_update(vga);
 }
@@ -278,6 +246,20 @@ static bool add_ranges(DevVga *vga, GError **error)
     if (vga->registers == NULL) {
         return false;
     }
+    vga->memory_bar = (DevPciBar) {
+        .function = &vga->pci,
+        .pgm = vga->pgm,
+        .reg = REG_BAR0,
+        .len = DEV_VGA_MEMORY_LEN,
+        .mmio2 = vga->memory,
+    };
+    vga->registers_bar = (DevPciBar) {
+        .function = &vga->pci,
+        .pgm = vga->pgm,
+        .reg = REG_BAR2,
+        .len = REGISTERS_LEN,
+        .mmio = vga->registers,
+    };
     vga->window = vga_window_new(vga, error);
     return vga->window != NULL && pgm_mmio_map(vga->window, VGA_WINDOW_START, error) == MEM_OK;
 }

@@ -180,6 +180,9 @@ bool emu_units_restore(GPtrArray *units, const EmuUnitsImage *image)
         const EmuUnit *unit = g_ptr_array_index(units, i);
 
         if (!equals(unit, bytes)) {
+            if (unit->unit->leave != NULL) {
+                unit->unit->leave(unit->user);
+            }
             copy_in(unit, bytes);
             stale[i / 64] |= UINT64_C(1) << (i % 64);
         }

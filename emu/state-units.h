@@ -40,6 +40,10 @@ typedef struct EmuStateUnit {
     unsigned (*parts)(void *user, EmuStatePart *ret_parts);
     /* Rules a file must follow beyond its tables; @states: copies, one a part. NULL: none. */
     bool (*check)(void *user, void *const *states, GError **error);
+    /* The parts are about to be others: what the guest moved about (ports decoded where a register
+     * says) is to be taken away, touching no part, so that it is in nobody's way in loaded(). All
+     * units concerned leave before one is told that it was loaded. NULL: nothing. */
+    void (*leave)(void *user);
     /* The parts are new: what follows from them and lies elsewhere (where registers are decoded)
      * is to be set. Not memory, not timers: those are put back by themselves. NULL: nothing. */
     void (*loaded)(void *user);

@@ -36,8 +36,9 @@ typedef struct EmuUnitsImage {
 /* @own: also what has functions of its own. Returns: false with an error and nothing taken */
 bool emu_units_take(GPtrArray *units, EmuUnitsImage *ret_image, bool own, GError **error);
 void emu_units_drop(GPtrArray *units, EmuUnitsImage *image);
-/* Fields first, then the chips whose fields changed are told. Units that were registered since stay
- * as they are. Returns: whether any was told: then emu_units_settle() must follow */
+/* Chips whose fields change leave what the guest moved; fields; then those chips are told. Units
+ * that were registered since stay as they are. Returns: whether any was told: then
+ * emu_units_settle() must follow */
 bool emu_units_restore(GPtrArray *units, const EmuUnitsImage *image);
 /* The fields once more: what chips changed in each other while they were told does not last. */
 void emu_units_settle(GPtrArray *units, const EmuUnitsImage *image);

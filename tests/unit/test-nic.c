@@ -275,6 +275,41 @@ START_TEST(a_rom_that_is_none_is_refused)
 }
 END_TEST
 
+/* A ROM of one page that counts through, for this card. */
+static void add_rom(void)
+{
+    uint8_t rom[4096] = { 0x55, 0xAA, 8 };
+    const DevNicConfig config = { .rom = rom, .rom_len = sizeof(rom), .name = "card.rom" };
+
+    memcpy(rom + 24, "\x1C\0\0\0PCIR\x86\x80\x0E\x10", 12);
+    rom[0x1C + 21] = 0x80;
+    dev_nic_e1000_free(nic);
+    nic = dev_nic_e1000_new(bus, DEVFN, pgm, ports, wire_line(&inta), &config, NULL);
+    ck_assert_ptr_nonnull(nic);
+}
+
+#define ROM_HEADER 0x08AA55u
+
+/* What the ROM gives up is the registers' with the same write, and the reverse. */
+START_TEST(registers_and_rom_make_room_for_each_other)
+{
+    add_rom();
+    config_write(DEVFN, 4, 2, 2);
+    config_write(DEVFN, 0x30, 4, (uint32_t)BAR | 1);
+    ck_assert_uint_eq(get(0) & 0xFFFFFF, ROM_HEADER);
+    config_write(DEVFN, 0x10, 4, (uint32_t)BAR);
+    ck_assert_uint_eq(get(0) & 0xFFFFFF, ROM_HEADER);
+    config_write(DEVFN, 0x30, 4, (uint32_t)(BAR + BAR_LEN) | 1);
+    ck_assert_uint_eq(get(STATUS), 0x81);
+    ck_assert_uint_eq(get((uint32_t)BAR_LEN) & 0xFFFFFF, ROM_HEADER);
+    config_write(DEVFN, 0x30, 4, (uint32_t)BAR | 1);
+    ck_assert_uint_eq(get((uint32_t)BAR_LEN), 0xFFFFFFFF);
+    config_write(DEVFN, 0x10, 4, (uint32_t)(BAR + BAR_LEN));
+    ck_assert_uint_eq(get(0) & 0xFFFFFF, ROM_HEADER);
+    ck_assert_uint_eq(get(STATUS + (uint32_t)BAR_LEN), 0x81);
+}
+END_TEST
+
 /* ---- state ---- */
 
 static void save(GByteArray *out)
@@ -307,6 +342,7 @@ static bool load(const uint8_t *bytes, size_t len, size_t *pos, GError **error)
         }
     }
     *pos = at;
+    dev_nic_e1000_leave(nic);
     dev_nic_e1000_loaded(nic);
     return true;
 }
@@ -390,6 +426,7 @@ int main(void)
     tcase_add_test(tcase, causes_and_mask_drive_the_interrupt);
     tcase_add_test(tcase, accesses_of_other_sizes_reach_whole_registers);
     tcase_add_test(tcase, a_rom_that_is_none_is_refused);
+    tcase_add_test(tcase, registers_and_rom_make_room_for_each_other);
     tcase_add_test(tcase, state_goes_round);
     tcase_add_test(tcase, states_of_no_card_are_refused);
     tcase_add_test(tcase, hostile_guests_are_survived);

@@ -1,78 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "devices/pc.h"
-
-#include "emu/clock-internal.h"
 #include "memsys/access.h"
+#include "pc-fixture.h"
 
-#include <check.h>
-#include <glib/gstdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#define KIB UINT64_C(1024)
-#define MIB (KIB * 1024)
-#define GIB (MIB * 1024)
-
-static EmuMachine *machine;
-static DevPc *pc;
-static uint8_t *bios;
 static char *image_path;
 
-/* A firmware image: byte i is i * 7 + i / 256, the reset vector jumps to itself. */
-static uint8_t bios_byte(size_t i, size_t len)
+static void remove_image(void)
 {
-    if (i == len - 16) {
-        return 0xEB;
-    }
-    if (i == len - 15) {
-        return 0xFE;
-    }
-    return (uint8_t)(i * 7 + i / 256);
-}
-
-static DevPcConfig config_with(size_t bios_len)
-{
-    bios = g_realloc(bios, bios_len);
-    for (size_t i = 0; i < bios_len; i++) {
-        bios[i] = bios_byte(i, bios_len);
-    }
-    return (DevPcConfig) { .bios = bios, .bios_len = bios_len, .bios_name = "test.bin" };
-}
-
-static void setup(void)
-{
-    machine = emu_machine_new(NULL, NULL);
-    ck_assert_ptr_nonnull(machine);
-}
-
-static void teardown(void)
-{
-    if (machine != NULL) {
-        ck_assert_uint_eq(pgm_verify(emu_machine_pgm(machine), NULL), 0);
-    }
-    emu_machine_free(machine);
-    g_clear_pointer(&bios, g_free);
+    teardown();
     if (image_path != NULL) {
         g_unlink(image_path);
         g_clear_pointer(&image_path, g_free);
     }
-}
-
-static void build(const DevPcConfig *config)
-{
-    g_autoptr(GError) error = NULL;
-
-    pc = dev_pc_new(machine, config, &error);
-    ck_assert_msg(pc != NULL, "%s", error != NULL ? error->message : "no message");
-    emu_machine_reset(machine);
-}
-
-static void build_plain(void)
-{
-    DevPcConfig config = config_with(64 * KIB);
-
-    build(&config);
 }
 
 static DevDisk *disk(void)
@@ -89,32 +29,6 @@ static DevDisk *disk(void)
     return opened;
 }
 
-static uint8_t in8(uint16_t port)
-{
-    return (uint8_t)emu_ports_read(emu_machine_ports(machine), port, 1);
-}
-
-static void out8(uint16_t port, uint8_t value)
-{
-    emu_ports_write(emu_machine_ports(machine), port, 1, value);
-}
-
-static void pci_write(unsigned devfn, unsigned reg, unsigned size, uint32_t value)
-{
-    EmuPorts *ports = emu_machine_ports(machine);
-
-    emu_ports_write(ports, 0xCF8, 4, 0x80000000u | devfn << 8 | (reg & 0xFC));
-    emu_ports_write(ports, (uint16_t)(0xCFC + (reg & 3)), size, value);
-}
-
-static uint32_t pci_read(unsigned devfn, unsigned reg)
-{
-    EmuPorts *ports = emu_machine_ports(machine);
-
-    emu_ports_write(ports, 0xCF8, 4, 0x80000000u | devfn << 8 | reg);
-    return emu_ports_read(ports, 0xCFC, 4);
-}
-
 static uint8_t cmos(uint8_t index)
 {
     out8(0x70, index);
@@ -124,13 +38,6 @@ static uint8_t cmos(uint8_t index)
 static uint8_t mem(GPhys gpa)
 {
     return pgm_read_u8_as(emu_machine_pgm(machine), gpa, MEM_ORIGIN_CPU);
-}
-
-static void pass(uint64_t ns)
-{
-    EmuClock *clock = emu_machine_clock(machine);
-
-    emu_clock_advance_to(clock, emu_clock_now(clock) + ns);
 }
 
 static const size_t bios_lens[] = { 4096,       12 * 1024,  64 * 1024,       96 * 1024,
@@ -721,7 +628,7 @@ int main(void)
     Suite *suite = suite_create("pc");
     TCase *tcase = tcase_create("pc");
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, remove_image);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, firmware_ends_at_4_gib_and_at_1_mib, 0, G_N_ELEMENTS(bios_lens));
     tcase_add_loop_test(tcase, bad_configurations_name_the_option, 0, G_N_ELEMENTS(bad_configs));
@@ -745,13 +652,5 @@ int main(void)
     tcase_add_loop_test(tcase, small_guests_run, 0, G_N_ELEMENTS(guests));
     tcase_add_test(tcase, soft_off_switches_off);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_ENV);
-
-    int n_failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
