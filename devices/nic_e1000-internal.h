@@ -39,3 +39,7 @@ void e1000_reset_registers(DevNicE1000 *nic);
 /* @offset: below E1000_REGISTERS_LEN. Nothing there: reads 0, ignores writes. */
 uint32_t e1000_read(DevNicE1000 *nic, uint64_t offset);
 void e1000_write(DevNicE1000 *nic, uint64_t offset, uint32_t value);
+
+/* Whether an E1000State of a file could be one of the card's: bits that cannot be written are as
+ * after reset, registers that act hold what they can come to. */
+bool e1000_state_is_valid(const void *state);

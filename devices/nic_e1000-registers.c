@@ -259,3 +259,55 @@ void e1000_write(DevNicE1000 *nic, uint64_t offset, uint32_t value)
     }
     drive(nic);
 }
+
+/* ---- state */
+
+/* Bits of registers that do more than keep what is written. */
+static bool special_is_valid(uint64_t offset, uint32_t value)
+{
+    switch (offset) {
+    case ICR:
+    case IMS:
+        return (value & ~CAUSES) == 0;
+    case EECD:
+        return (value & EECD_GRANT) == ((value & EECD_REQUEST) != 0 ? EECD_GRANT : 0);
+    case EERD:
+        return value == eerd_done((value & 0xFF00) | ((value & EERD_DONE) != 0 ? EERD_START : 0));
+    case MDIC:
+        return value == MDIC_READY || value == mdic_done(value);
+    default:
+        return true;
+    }
+}
+
+/* Those that change by themselves. */
+static uint32_t changeable(const Registers *registers)
+{
+    switch (registers->offset) {
+    case ICR:
+    case IMS:
+    case EERD:
+    case MDIC:
+        return UINT32_MAX;
+    case EECD:
+        return registers->writable | EECD_GRANT;
+    default:
+        return registers->writable;
+    }
+}
+
+bool e1000_state_is_valid(const void *loaded)
+{
+    const E1000State *state = loaded;
+    const uint32_t *value = state->slots;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
+        for (unsigned k = 0; k < table[i].n; k++, value++) {
+            if (((*value ^ table[i].reset) & ~changeable(&table[i])) != 0 ||
+                !special_is_valid(table[i].offset + 4u * k, *value)) {
+                return false;
+            }
+        }
+    }
+    return state->port_address % 4 == 0;
+}

@@ -208,7 +208,8 @@ unsigned dev_nic_e1000_parts(void *user, EmuStatePart *ret_parts)
                   .version = 1,
                   .size = sizeof(E1000State),
                   .fields = fields,
-                  .n_fields = G_N_ELEMENTS(fields) },
+                  .n_fields = G_N_ELEMENTS(fields),
+                  .is_valid = e1000_state_is_valid },
         .state = &nic->state,
     };
     return 2;

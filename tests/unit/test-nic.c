@@ -369,7 +369,43 @@ END_TEST
 START_TEST(states_of_no_card_are_refused)
 {
     check_refused(save, load, "e1000 registers", "port_address", 4, 0x20000);
+    check_refused(save, load, "e1000 registers", "port_address", 4, 2);
+    check_refused(save, load, "e1000 registers", "ports_decoded", 1, 2);
     check_truncated(save, load);
+}
+END_TEST
+
+/* The register that a state has @at registers behind CTRL, and whether @value can be in it. */
+static const struct {
+    unsigned at;
+    uint32_t value;
+    bool good;
+} held[] = {
+    { 0, 0x00000A08, true },  { 0, 0x04000A09, false },  { 0, 0x20000A09, false },
+    { 1, 0x00000081, true },  { 1, 0x00000083, false }, /* STATUS: link */
+    { 2, 0x00000100, true },  { 2, 0x000001C0, true },   { 2, 0x00000140, false },
+    { 2, 0x00000180, false }, { 2, 0x00000000, false }, /* EECD */
+    { 3, 0x54520010, true },  { 3, 0x54530010, false },  { 3, 0x54520000, false },
+    { 3, 0x0000FF00, true },  { 3, 0xFFFFFF10, true },   { 3, 0x00000001, false }, /* EERD */
+    { 5, 0x10000000, true },  { 5, 0x10217949, true },   { 5, 0x50417949, true },
+    { 5, 0x10417949, false }, { 5, 0x50217949, false },  { 5, 0x00217949, false },
+    { 5, 0x18217949, false },                            /* MDIC */
+    { 10, 0x0001FFF7, true }, { 10, 0x00000008, false }, /* ICR */
+    { 12, 0x0001FFF7, true }, { 12, 0x00020000, false }, /* IMS */
+    { 13, 0x0FDFFFFE, true }, { 13, 0x00000001, false }, /* RCTL */
+    { 20, 0x00100000, true }, { 20, 0x00000030, false }, /* PBA */
+};
+
+START_TEST(states_hold_what_the_card_can)
+{
+    g_autoptr(GByteArray) state = saved_state(save);
+    uint8_t *at = field_in(state, "e1000 registers", "slots") + 4 * held[_i].at;
+    size_t pos = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(held[_i].value >> (8 * i));
+    }
+    ck_assert_int_eq(load(state->data, state->len, &pos, NULL), held[_i].good);
 }
 END_TEST
 
@@ -394,8 +430,14 @@ static void fuzz(uint32_t seed)
 START_TEST(hostile_guests_are_survived)
 {
     for (uint32_t seed = 1; seed <= 20; seed++) {
+        size_t pos = 0;
+
         switch_on();
         fuzz(seed);
+
+        g_autoptr(GByteArray) state = saved_state(save);
+
+        ck_assert(load(state->data, state->len, &pos, NULL)); /* a state that the card can have */
     }
     dev_nic_e1000_reset(nic);
     switch_on();
@@ -429,6 +471,7 @@ int main(void)
     tcase_add_test(tcase, registers_and_rom_make_room_for_each_other);
     tcase_add_test(tcase, state_goes_round);
     tcase_add_test(tcase, states_of_no_card_are_refused);
+    tcase_add_loop_test(tcase, states_hold_what_the_card_can, 0, G_N_ELEMENTS(held));
     tcase_add_test(tcase, hostile_guests_are_survived);
     tcase_add_test(tcase, damaged_states_are_survived);
     suite_add_tcase(suite, tcase);
