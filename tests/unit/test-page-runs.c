@@ -222,11 +222,16 @@ END_TEST
 START_TEST(visitor_may_end_it_and_looking_counts_nothing)
 {
     unsigned limit = 1;
-    PgmStats before = stats();
+    PgmStats before;
 
     store(HIGH, 1);
+    store(0x3000, 1);
     before = stats();
-    ck_assert(!pgm_range_foreach_run(pgm, 0, count_run, &limit));
+    ck_assert(!pgm_range_foreach_run(pgm, 0, count_run, &limit)); /* by the first of three runs */
+    ck_assert_uint_eq(limit, 0);
+    limit = 3;
+    ck_assert(!pgm_range_foreach_run(pgm, 0, count_run, &limit)); /* by the last */
+    ck_assert_uint_eq(limit, 0);
     ck_assert(!pgm_range_foreach_run(pgm, 1000, count_run, &limit));
     for (unsigned i = 0; i < pgm_range_count(pgm); i++) {
         limit = 1000;
