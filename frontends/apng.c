@@ -348,8 +348,3 @@ bool fe_apng_add(FeApng *apng, unsigned width, unsigned height, const uint32_t *
     }
     return true;
 }
-
-unsigned fe_apng_n_frames(const FeApng *apng)
-{
-    return apng->n_frames;
-}

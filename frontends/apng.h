@@ -50,9 +50,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FeApng, fe_apng_free)
 bool fe_apng_add(FeApng *apng, unsigned width, unsigned height, const uint32_t *pixels,
                  uint64_t time_ns, GError **error);
 
-/* Pictures that differed from the one before them. */
-unsigned fe_apng_n_frames(const FeApng *apng);
-
 /**
  * fe_apng_finish:
  *

@@ -436,3 +436,10 @@ char *fe_format_seconds(uint64_t ns)
     }
     return g_string_free(text, FALSE);
 }
+
+char *fe_format_date(int64_t seconds)
+{
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(seconds);
+
+    return g_date_time_format(date, "%Y-%m-%dT%H:%M:%S");
+}

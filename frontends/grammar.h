@@ -62,3 +62,5 @@ char *fe_format_size(uint64_t bytes);
 char *fe_format_address(uint64_t address);
 char *fe_format_range(const FeRange *range);
 char *fe_format_seconds(uint64_t ns);
+/* @seconds: as fe_parse_date() has them */
+char *fe_format_date(int64_t seconds);

@@ -67,13 +67,6 @@ static void put_rom(GString *text, const char *key, FeRomKind kind, const char *
     }
 }
 
-static char *format_date(int64_t seconds)
-{
-    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(seconds);
-
-    return g_date_time_format(date, "%Y-%m-%dT%H:%M:%S");
-}
-
 static void print_machine(const FeRunOptions *options, GString *text)
 {
     unsigned given = options->given;
@@ -94,7 +87,7 @@ static void print_machine(const FeRunOptions *options, GString *text)
         put(text, "clock", options->clock == EMU_CLOCK_HOST ? "host" : "virtual");
     }
     if (says(options, (given & FE_GIVEN_RTC) != 0)) {
-        put_taken(text, "rtc", format_date(options->rtc_seconds));
+        put_taken(text, "rtc", fe_format_date(options->rtc_seconds));
     }
     put_rom(text, "bios", FE_ROM_BIOS, options->bios, options);
     put_file(text, "kernel", options->kernel);

@@ -215,7 +215,6 @@ static void draw_addresses(const Drawing *drawing)
 /* What is at the row now. (transfer full) */
 static char *row_name(const Drawing *drawing, const Row *row, Pgm *pgm, unsigned *at)
 {
-    static const char *const kinds[] = { "RAM", "ROM", "MMIO", "MMIO2" };
     uint64_t start = row->page << MEM_PAGE_SHIFT;
     uint64_t len = drawing->row_pages << MEM_PAGE_SHIFT;
     PgmRangeInfo info;
@@ -229,7 +228,7 @@ static char *row_name(const Drawing *drawing, const Row *row, Pgm *pgm, unsigned
     if (!pgm_range_get(pgm, *at, &info) || info.start >= start + len) {
         return g_strdup("nothing now");
     }
-    return g_strdup_printf("%s %s", kinds[info.kind], fe_memory_range_name(&info));
+    return g_strdup_printf("%s %s", fe_memory_kind_name(info.kind), fe_memory_range_name(&info));
 }
 
 static void draw_names(const Drawing *drawing, Pgm *pgm)

@@ -91,19 +91,12 @@ static const char *handler_name(PgmHandlerState handler)
     return names[handler];
 }
 
-static const char *kind_name(PgmRangeKind kind)
-{
-    static const char *const names[] = { "RAM", "ROM", "MMIO", "MMIO2" };
-
-    return names[kind];
-}
-
 static void open_range(Writer *writer, const FeMemorySegment *segment)
 {
     const PgmRangeInfo *range = segment->range;
 
     put(writer, "%s\n    { \"kind\": \"%s\", ", writer->range_index == UINT_MAX ? "" : " ] },",
-        kind_name(range->kind));
+        fe_memory_kind_name(range->kind));
     put_string(writer, "name", range->description);
     put(writer, ", ");
     put_string(writer, "owner", range->owner);

@@ -120,3 +120,10 @@ void fe_memory_map_count(Pgm *pgm, FeMemoryCounts *ret_counts)
     *ret_counts = (FeMemoryCounts) { 0 };
     (void)fe_memory_map_foreach(pgm, count, ret_counts);
 }
+
+const char *fe_memory_kind_name(PgmRangeKind kind)
+{
+    static const char *const names[] = { "RAM", "ROM", "MMIO", "MMIO2" };
+
+    return names[kind];
+}

@@ -51,3 +51,5 @@ void fe_memory_map_count(Pgm *pgm, FeMemoryCounts *ret_counts);
 FeMemoryClass fe_memory_class(PgmPageType type, PgmPageState state);
 /* A word or two; never NULL. */
 const char *fe_memory_class_name(FeMemoryClass class);
+/* "RAM"; never NULL. */
+const char *fe_memory_kind_name(PgmRangeKind kind);

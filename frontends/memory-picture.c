@@ -189,11 +189,10 @@ static int row_y(const Drawing *drawing, uint64_t page, unsigned *at, int *at_y)
 
 static void draw_name(const Drawing *drawing, const PgmRangeInfo *range, int y, int line_y)
 {
-    static const char *const kinds[] = { "RAM", "ROM", "MMIO", "MMIO2" };
     int x = drawing->left + drawing->width;
     g_autofree char *size = fe_memory_size_words(range->len >> MEM_PAGE_SHIFT);
-    g_autofree char *text =
-        g_strdup_printf("%s %s %s", kinds[range->kind], size, fe_memory_range_name(range));
+    g_autofree char *text = g_strdup_printf("%s %s %s", fe_memory_kind_name(range->kind), size,
+                                            fe_memory_range_name(range));
     size_t room = (NAMES_WIDTH - 16) / FE_TEXT_WIDTH;
     FePen ink = pen(drawing, INK, 1);
 

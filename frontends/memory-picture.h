@@ -17,7 +17,7 @@ typedef struct FeMemoryTitle {
 /* At most 2000 by 2000. Returns: (transfer full): %NULL without memory for it */
 FePixels *fe_memory_picture_draw(Pgm *pgm, const FeMemoryTitle *title);
 
-/* 0x00RRGGBB */
+/* 0x00RRGGBB; for who looks for squares in such a picture, as tests do. */
 uint32_t fe_memory_class_colour(FeMemoryClass class);
 
 /* "128M of RAM" reads well in titles, 126.9 MiB does in pictures. (transfer full) */

@@ -9,13 +9,6 @@
 
 #include <string.h>
 
-char *fe_saved_date(int64_t seconds)
-{
-    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(seconds);
-
-    return g_date_time_format(date, "%Y-%m-%dT%H:%M:%S");
-}
-
 const char *fe_saved_clock(EmuClockMode clock)
 {
     return clock == EMU_CLOCK_HOST ? "host" : "virtual";
@@ -63,8 +56,8 @@ static bool compare_times(const FeRunOptions *options, const FeRunOptions *saved
                       fe_saved_clock(saved->clock));
     }
     if ((options->given & FE_GIVEN_RTC) != 0 && options->rtc_seconds != saved->rtc_seconds) {
-        g_autofree char *here = fe_saved_date(options->rtc_seconds);
-        g_autofree char *there = fe_saved_date(saved->rtc_seconds);
+        g_autofree char *here = fe_format_date(options->rtc_seconds);
+        g_autofree char *there = fe_format_date(saved->rtc_seconds);
 
         return differ(error, options, "rtc", here, there);
     }

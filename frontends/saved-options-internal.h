@@ -6,8 +6,7 @@
 
 #include "saved-options.h"
 
-/* Values as a state has them; dates are (transfer full). */
-char *fe_saved_date(int64_t seconds);
+/* Values as a state has them. */
 const char *fe_saved_clock(EmuClockMode clock);
 uint64_t fe_saved_hole(const FeRunOptions *options);
 const char *fe_saved_cpu(const FeRunOptions *options);

@@ -58,7 +58,7 @@ char **fe_saved_options_new(const FeRunOptions *options, const char *bios)
     GPtrArray *strings = g_ptr_array_new();
     g_autofree char *memory = fe_format_size(options->memory);
     g_autofree char *hole = fe_format_size(fe_saved_hole(options));
-    g_autofree char *rtc = fe_saved_date(options->rtc_seconds);
+    g_autofree char *rtc = fe_format_date(options->rtc_seconds);
 
     add(strings, "machine", "pc");
     add(strings, "memory", memory);
