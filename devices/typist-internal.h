@@ -63,9 +63,6 @@ unsigned typist_stroke(uint16_t key, unsigned step, uint8_t ret_codes[TYPIST_MAX
 DevTypist *dev_typist_new(DevI8042 *kbc, EmuClock *clock);
 void dev_typist_free(DevTypist *typist);
 
-void dev_typist_save(const DevTypist *typist, GByteArray *out);
-bool dev_typist_load(DevTypist *typist, const uint8_t *bytes, size_t len, size_t *pos,
-                     GError **error);
-
 /* Of an EmuStateUnit. There is no reset: a person goes on typing when a machine starts anew. */
 unsigned dev_typist_parts(void *user, EmuStatePart *ret_parts);
+void dev_typist_resumed(void *user);

@@ -7,7 +7,9 @@
  * keyboard that firmware is about to reset, and no text overruns a guest that reads slowly; one
  * that takes keys from the controller and throws them away loses them, as with a person.
  *
- * Invariant: the timer is set while anything waits.
+ * Invariants:
+ *   1. The timer is set while anything waits.
+ *   2. The first of what waits has a movement to make at step, or is a rest.
  */
 #include "devices/typist-internal.h"
 
@@ -38,17 +40,43 @@ static const EmuField fields[] = {
     EMU_FIELD_MAX(State, step, MAX_STEPS),
 };
 
+/* Each is a key or a rest, and the first is at a movement that it has. */
+static bool is_valid(const void *loaded)
+{
+    const State *s = loaded;
+    uint16_t first = s->waiting[s->first];
+    uint8_t codes[TYPIST_MAX_STROKE];
+
+    for (unsigned i = 0; i < DEV_TYPIST_MAX_WAITING; i++) {
+        if ((s->waiting[i] & (TYPIST_REST | TYPIST_RESERVED)) == TYPIST_RESERVED) {
+            return false;
+        }
+    }
+    if (s->n == 0 || (first & TYPIST_REST) != 0) {
+        return s->step <= (s->n == 0 ? 0 : 1);
+    }
+    return typist_stroke(first, s->step, codes) != 0;
+}
+
 static const EmuStateDesc desc = {
     .name = "typist",
     .version = 1,
     .size = sizeof(State),
     .fields = fields,
     .n_fields = G_N_ELEMENTS(fields),
+    .is_valid = is_valid,
 };
 
 static void set_timer(DevTypist *typist, uint64_t n_paces)
 {
     emu_timer_set(typist->timer, emu_clock_now(typist->clock) + n_paces * TYPIST_PACE_NS);
+}
+
+static void ensure_timer(DevTypist *typist)
+{
+    if (typist->state.n > 0 && emu_timer_deadline(typist->timer) == EMU_CLOCK_NEVER) {
+        set_timer(typist, 1);
+    }
 }
 
 static void drop_first(State *s)
@@ -77,7 +105,7 @@ static uint64_t move(DevTypist *typist)
 
     unsigned n = typist_stroke(key, s->step, codes);
 
-    if (n == 0 || (dev_i8042_awaits_key(typist->kbc) && dev_i8042_key(typist->kbc, codes, n))) {
+    if (dev_i8042_awaits_key(typist->kbc) && dev_i8042_key(typist->kbc, codes, n)) {
         s->step++;
         if (typist_stroke(key, s->step, codes) == 0) {
             drop_first(s);
@@ -144,9 +172,7 @@ bool dev_typist_type(DevTypist *typist, const char *text, GError **error)
 
         s->waiting[at] = g_array_index(keys, uint16_t, i);
     }
-    if (s->n > 0 && emu_timer_deadline(typist->timer) == EMU_CLOCK_NEVER) {
-        set_timer(typist, 1);
-    }
+    ensure_timer(typist);
     return true;
 }
 
@@ -161,27 +187,18 @@ size_t dev_typist_waiting(const DevTypist *typist)
     return s->n > 0 && s->step > n_held ? s->n - 1u : s->n;
 }
 
-void dev_typist_save(const DevTypist *typist, GByteArray *out)
-{
-    emu_state_save(&desc, &typist->state, out);
-}
-
-bool dev_typist_load(DevTypist *typist, const uint8_t *bytes, size_t len, size_t *pos,
-                     GError **error)
-{
-    if (!emu_state_load(&desc, &typist->state, bytes, len, pos, error)) {
-        return false;
-    }
-    if (typist->state.n > 0) {
-        set_timer(typist, 1);
-    }
-    return true;
-}
-
 unsigned dev_typist_parts(void *user, EmuStatePart *ret_parts)
 {
     DevTypist *typist = user;
 
     ret_parts[0] = (EmuStatePart) { .desc = desc, .state = &typist->state };
     return 1;
+}
+
+/* A file may say that keys wait and no timer is set. */
+void dev_typist_resumed(void *user)
+{
+    DevTypist *typist = user;
+
+    ensure_timer(typist);
 }

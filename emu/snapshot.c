@@ -38,6 +38,7 @@ void emu_machine_put_back(EmuMachine *machine, const EmuUnitsImage *units,
     }
     emu_machine_put_record(machine, record);
     emu_clock_put_timers(machine->clock, timers, n_timers);
+    emu_units_resume(machine->units);
 }
 
 static bool take_parts(EmuSnapshot *snapshot, const char *name, bool checked, bool own,

@@ -214,6 +214,17 @@ void emu_units_settle(GPtrArray *units, const EmuUnitsImage *image)
     }
 }
 
+void emu_units_resume(GPtrArray *units)
+{
+    for (unsigned i = 0; i < units->len; i++) {
+        const EmuUnit *unit = g_ptr_array_index(units, i);
+
+        if (unit->unit->resumed != NULL) {
+            unit->unit->resumed(unit->user);
+        }
+    }
+}
+
 unsigned emu_units_compare(GPtrArray *units, const EmuUnitsImage *image, GString *report)
 {
     const uint8_t *bytes = image->bytes;

@@ -47,6 +47,9 @@ typedef struct EmuStateUnit {
     /* The parts are new: what follows from them and lies elsewhere (where registers are decoded)
      * is to be set. Not memory, not timers: those are put back by themselves. NULL: nothing. */
     void (*loaded)(void *user);
+    /* The whole machine is back, timers too. Which of them are set a file says, whatever the parts
+     * say: who waits for one that is not may set it. NULL: nothing. */
+    void (*resumed)(void *user);
 
     /* All or none: a state in memory of the unit's own. take() may fail; restore() cannot. */
     void *(*take)(void *user, GError **error);

@@ -42,6 +42,8 @@ void emu_units_drop(GPtrArray *units, EmuUnitsImage *image);
 bool emu_units_restore(GPtrArray *units, const EmuUnitsImage *image);
 /* The fields once more: what chips changed in each other while they were told does not last. */
 void emu_units_settle(GPtrArray *units, const EmuUnitsImage *image);
+/* Last of all: the chips are told that timers are back. */
+void emu_units_resume(GPtrArray *units);
 /* One line in @report for each unit that differs. Returns: how many */
 unsigned emu_units_compare(GPtrArray *units, const EmuUnitsImage *image, GString *report);
 
