@@ -37,6 +37,10 @@
 #define BARS 0x5B7C99
 
 G_STATIC_ASSERT(AREA_WIDTH >= FE_FILM_SLICES);
+/* Of the header: with one row for guest addresses and one for each space. */
+G_STATIC_ASSERT(MARGIN + TITLE_HEIGHT + BARS_HEIGHT + BARS_GAP +
+                    (1 + FE_FILM_SPACES) * (ROW_HEIGHT + JUMP_HEIGHT) + FOOT_HEIGHT <=
+                2000);
 
 /* Units whose pages lie in one stretch of row_pages. */
 typedef struct Row {
@@ -96,7 +100,8 @@ static void make_rows(Drawing *drawing)
     }
 }
 
-/* Rows as short as the area has room for. */
+/* Rows as short as the area has room for; at the longest each space has one, which may take more
+ * room. */
 static void fold(Drawing *drawing)
 {
     drawing->row_pages = MAX(drawing->frame.unit_pages, MIN_ROW_PAGES);

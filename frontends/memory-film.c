@@ -10,7 +10,6 @@
 
 #define WORDS (FE_FILM_SLICES / 64)
 #define SPACE_SHIFT 48 /* above the page numbers of 52-bit addresses */
-#define SPACES_MAX 1024
 
 struct FeMemoryFilm {
     PgmDirty *dirty;
@@ -112,10 +111,12 @@ static unsigned space_of(FeMemoryFilm *film, const PgmPageRef *page)
             return i + 1;
         }
     }
-    if (film->spaces->len == SPACES_MAX) {
-        return SPACES_MAX; /* with the last one */
+    if (film->spaces->len == FE_FILM_SPACES) {
+        return FE_FILM_SPACES;
     }
-    g_ptr_array_add(film->spaces, g_strdup(page->name));
+    bool last = film->spaces->len + 1 == FE_FILM_SPACES;
+
+    g_ptr_array_add(film->spaces, g_strdup(last ? "(more)" : page->name));
     return film->spaces->len;
 }
 

@@ -20,6 +20,8 @@
 
 #define FE_FILM_SLICES 512
 #define FE_FILM_UNITS 65536
+/* Memory mapped nowhere that is told apart; the last stands for all there is more, page by page. */
+#define FE_FILM_SPACES 128
 /* Shorter than anything worth seeing; a boot of 20 ms is seen in slices of 40 us. */
 #define FE_FILM_SLICE_NS UINT64_C(10000)
 
@@ -74,5 +76,5 @@ static inline bool fe_film_unit_written(const FeFilmUnit *unit, unsigned slice)
     return (unit->written[slice / 64] >> (slice % 64) & 1) != 0;
 }
 
-/* Of a space other than 0: the memory's name. */
+/* Of a space other than 0: the memory's name; "(more)" of the last one. */
 const char *fe_memory_film_space_name(const FeMemoryFilm *film, unsigned space);

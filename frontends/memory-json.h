@@ -25,7 +25,8 @@
  *       { "start": "0x6000", "n": 2, "written": [ [ 0, 3 ], [ 17, 1 ] ] }, ... ] }
  * of which "n" neighbouring units of "unit_pages" pages each were written in the same slices: in 3
  * slices from slice 0 on, in 1 from 17 on. A unit of memory that was mapped nowhere also has
- * "unmapped": its name, and starts within it.
+ * "unmapped": its name, and starts within it; past 127 such memories it is "(more)" for all others
+ * together.
  *
  * Members may be added; "version" changes if one changes its meaning.
  */

@@ -480,6 +480,39 @@ START_TEST(picture_of_anything_is_bounded)
 }
 END_TEST
 
+START_TEST(picture_of_memory_mapped_nowhere_is_bounded)
+{
+    PgmMmio2 *buffers[FE_FILM_SPACES + 40];
+    const unsigned n_buffers = G_N_ELEMENTS(buffers);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < n_buffers; i++) {
+        g_autofree char *name = g_strdup_printf("buffer %u", i);
+
+        buffers[i] = pgm_mmio2_new(pgm, "test", i, PAGE, false, name, NULL);
+        ck_assert_ptr_nonnull(buffers[i]);
+    }
+    start(0, NS);
+    store(8);
+    for (unsigned i = 0; i < n_buffers; i++) {
+        ck_assert_int_eq(pgm_mmio2_mark_dirty(buffers[i], 0, PAGE), MEM_OK);
+        look((i + 1) * NS); /* so that the order is known */
+    }
+    const FeFilmUnit *units = fe_memory_film_units(film, &n);
+
+    ck_assert_uint_eq(n, 1 + FE_FILM_SPACES);
+    ck_assert_uint_eq(units[n - 1].space, FE_FILM_SPACES);
+    ck_assert_str_eq(fe_memory_film_space_name(film, FE_FILM_SPACES - 1), "buffer 126");
+    ck_assert_str_eq(fe_memory_film_space_name(film, FE_FILM_SPACES), "(more)");
+
+    g_autoptr(FePixels) picture = fe_memory_film_draw(film, pgm, &title);
+
+    ck_assert(picture->width <= 2000 && picture->height <= 2000);
+    /* Rows of all of them: one for guest addresses, too. */
+    ck_assert_uint_gt(picture->height, 11 * FE_FILM_SPACES);
+}
+END_TEST
+
 START_TEST(heat_grows_darker_evenly)
 {
     double last = 1000;
@@ -513,6 +546,7 @@ int main(void)
     tcase_add_test(tcase, json_says_when_each_page_was_written);
     tcase_add_test(tcase, picture_has_heat_where_pages_were_written);
     tcase_add_test(tcase, picture_of_anything_is_bounded);
+    tcase_add_test(tcase, picture_of_memory_mapped_nowhere_is_bounded);
     tcase_add_test(tcase, heat_grows_darker_evenly);
     suite_add_tcase(suite, tcase);
 
