@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define INDEX "index.txt"
-#define FIRST_PICTURE "000001.png"
 #define OPTION "--screen-every"
 
 /* Invariant: last has the pixels of picture number n_pictures. */
@@ -159,17 +158,33 @@ static bool call(void *user, uint64_t now_ns, GError **error)
     return sample(series, now_ns, error);
 }
 
-/* Whether @name is not in the folder yet. */
-static bool is_free(const FeScreenSeries *series, const char *name, GError **error)
+/* Whether the series may have a file of this name. */
+static bool is_ours(const char *name)
 {
-    g_autofree char *path = g_build_filename(series->folder, name, NULL);
-    struct stat info;
+    size_t n_digits = strspn(name, "0123456789");
 
-    return mem_os()->stat(path, &info) != 0 ||
+    return strcmp(name, INDEX) == 0 || (n_digits >= 6 && strcmp(name + n_digits, ".png") == 0);
+}
+
+/* Whether nothing of a series is in the folder yet. */
+static bool is_free(const char *folder, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &trouble);
+    const char *name = NULL;
+
+    if (dir == NULL) {
+        return fe_fail(error, OPTION ": cannot look into '%s' for pictures of another run: %s",
+                       folder, trouble->message);
+    }
+    do {
+        name = g_dir_read_name(dir);
+    } while (name != NULL && !is_ours(name));
+    return name == NULL ||
            fe_fail(error,
                    OPTION ": '%s' has pictures of another run (%s): name another folder, "
                           "or take them away",
-                   series->folder, name);
+                   folder, name);
 }
 
 FeScreenSeries *fe_screen_series_new(const FeRunOptions *options, FeScreenView *view,
@@ -182,8 +197,7 @@ FeScreenSeries *fe_screen_series_new(const FeRunOptions *options, FeScreenView *
     series->every_ns = options->screen_every_ns;
     series->folder = options->screen_dir;
     series->tick = (FeTick) { next_due(now_ns, series->every_ns), call, series };
-    if (!fe_files_make_folder(OPTION, series->folder, error) || !is_free(series, INDEX, error) ||
-        !is_free(series, FIRST_PICTURE, error) ||
+    if (!fe_files_make_folder(OPTION, series->folder, error) || !is_free(series->folder, error) ||
         !fe_files_add_replaced(files, OPTION, index, error)) {
         fe_screen_series_free(series);
         return NULL;

@@ -134,10 +134,12 @@ check "the rest is written" test -s good.png
 ends 2 'stopped: *reset*' --screen-record full.png
 says '--screen-record: cannot write full.png: No space left on device'
 ends 4 'stopped: *' --drive triple.disk --screen full.png
-mkdir stuck
-ln -s /dev/full stuck/000002.png
-ends 2 'stopped: --screen-every: cannot write stuck/000002.png: No space left on device' --screen-every 0.001 stuck
-check "it is said once" test "$(grep -c 000002.png err)" = 1
+# Room for a picture with little in it alone
+trap '' XFSZ
+ulimit -S -f 2
+ends 2 'stopped: --screen-every: cannot write stuck/00000*.png: File too large' --screen-every 0.001 stuck
+ulimit -S -f hard
+check "it is said once" test "$(grep -c 'File too large' err)" = 1
 check "nothing of ours is left over" test -z "$(find . -name '*.tmp')"
 : >file
 refuse '--screen: cannot write *missing/a.png*No such file*name another file' --screen missing/a.png
@@ -151,7 +153,16 @@ refuse '*the file of --screen too*' --screen a.txt --dump a.txt@0+1K
 cp loop.disk disk.png
 refuse '--screen:*the file of --drive too*' --drive disk.png --screen disk.png
 check "the disk is as it was" cmp -s loop.disk disk.png
-refuse '--screen-every*shots*pictures of another run (index.txt)*name another folder*' --screen-every 1 shots
+refuse '--screen-every*shots*pictures of another run (*)*name another folder*' --screen-every 1 shots
+for name in index.txt 000001.png 000002.png 999999.png 1000000.png; do
+    mkdir "with-$name"
+    : >"with-$name/$name"
+    refuse "--screen-every*with-$name*pictures of another run ($name)*" --screen-every 1 "with-$name"
+done
+mkdir others
+: >others/00001.png >others/a.png >others/000001.png.txt
+ends 0 'stopped: *' --screen-every 1 others
+check "files of other kinds stay" test "$(find others -type f -printf '%f\n' | LC_ALL=C sort | tr '\n' ' ')" = '000001.png 000001.png.txt 00001.png a.png index.txt '
 refuse '--screen-every: cannot write *missing/shots*No such file*' --screen-every 1 missing/shots
 refuse '--screen-every: cannot write *file*Not a directory*' --screen-every 1 file
 refuse '--screen-every*no time at all*' --screen-every 0 new
