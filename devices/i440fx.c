@@ -14,11 +14,10 @@
  */
 #include "devices/i440fx.h"
 
+#include "devices/clear_memory.h"
 #include "memsys/mmio2.h"
 #include "memsys/planted.h"
 #include "memsys/rom.h"
-
-#include <string.h>
 
 #define REG_PAM0 0x59
 #define N_PAM_REGS 7
@@ -196,22 +195,6 @@ void dev_i440fx_free(DevI440fx *bridge)
     g_free(bridge);
 }
 
-/* Page by page, and only what is not clear: each written page costs snapshots and dirty clients.
- * A page for which a snapshot has no room keeps its bytes, as DRAM may. */
-static void clear_smram(PgmMmio2 *smram)
-{
-    static const uint8_t zeros[MEM_PAGE_SIZE];
-
-    for (uint64_t at = 0; at < SMRAM_LEN; at += MEM_PAGE_SIZE) {
-        uint8_t *page = pgm_mmio2_host(smram) + at;
-
-        if (memcmp(page, zeros, MEM_PAGE_SIZE) != 0 &&
-            pgm_mmio2_mark_dirty(smram, at, MEM_PAGE_SIZE) == MEM_OK) {
-            memset(page, 0, MEM_PAGE_SIZE);
-        }
-    }
-}
-
 void dev_i440fx_reset(void *user)
 {
     DevI440fx *bridge = user;
@@ -219,7 +202,7 @@ void dev_i440fx_reset(void *user)
     bridge->pci.writable[REG_SMRAM] = SMRAM_WRITABLE;
     dev_pci_function_reset(&bridge->pci);
     apply_all(bridge);
-    clear_smram(bridge->smram);
+    dev_clear_memory(bridge->smram, SMRAM_LEN);
 }
 
 void dev_i440fx_save(const DevI440fx *bridge, GByteArray *out)

@@ -7,6 +7,7 @@
  * places of the image.
  */
 #include "devices/pc-internal.h"
+#include "devices/rom_image.h"
 #include "memsys/mm.h"
 #include "memsys/rom.h"
 
@@ -20,9 +21,6 @@
 #define SHADOW_LEN ((size_t)256 << 10)
 #define GIB4 (UINT64_C(4) << 30)
 
-/* Where an option ROM has its length. */
-#define ROM_HEADER_LENGTH 2
-#define ROM_UNIT 512u
 #define ROM_MAX_NAME 47
 
 /* The whole image below 4 GiB, its end in the middle of shadow RAM below 1 MiB. */
@@ -178,30 +176,23 @@ bool dev_pc_add_fw_cfg_file(DevPc *pc, const char *name, const void *data, size_
 
 static bool check_option_rom(const char *name, const uint8_t *image, size_t len, GError **error)
 {
+    g_autofree char *quoted = g_strdup_printf("option ROM '%s'", name);
     uint8_t sum = 0;
 
-    if (len <= ROM_HEADER_LENGTH || image[0] != 0x55 || image[1] != 0xAA) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "option ROM '%s': does not begin with 55 AA: not an option ROM", name);
+    if (!dev_rom_image_check(image, len, quoted, error)) {
         return false;
     }
 
-    size_t says = image[ROM_HEADER_LENGTH] * (size_t)ROM_UNIT;
+    size_t says = dev_rom_image_len(image);
 
-    if (says == 0 || says > len) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "option ROM '%s': its header says %zu bytes, there are %zu%s", name, says, len,
-                    says > len ? ": cut short?" : "");
-        return false;
-    }
     for (size_t i = 0; i < says; i++) {
         sum = (uint8_t)(sum + image[i]);
     }
     if (sum != 0) {
         g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "option ROM '%s': its %zu bytes add up to %02x, not 00: firmware would pass "
-                    "over it; damaged?",
-                    name, says, sum);
+                    "%s: its %zu bytes add up to %02x, not 00: firmware would pass over it; "
+                    "damaged?",
+                    quoted, says, sum);
         return false;
     }
     return true;

@@ -15,6 +15,7 @@
  */
 #include "devices/pci_rom.h"
 
+#include "devices/rom_image.h"
 #include "emu/error.h"
 #include "memsys/handler.h"
 #include "memsys/mmio2.h"
@@ -25,7 +26,6 @@
 #define ROM_REGION 6 /* behind the six BARs */
 #define IMAGE_UNIT 512u
 #define HEADER_LEN 26u /* up to the pointer to the data structure */
-#define HEADER_LENGTH 2
 #define HEADER_DATA 24
 #define DATA_LEN 24u
 #define DATA_VENDOR 4
@@ -100,18 +100,9 @@ static bool check_image(const uint8_t *image, size_t len, const DevPciFunction *
                     DEV_PCI_ROM_MAX_LEN);
         return false;
     }
-    if (len < HEADER_LEN || image[0] != 0x55 || image[1] != 0xAA) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "%s: does not begin with 55 AA: not an expansion ROM", name);
-        return false;
-    }
-    if (image[HEADER_LENGTH] * IMAGE_UNIT > len) {
-        g_set_error(error, EMU_ERROR, EMU_ERROR_INVALID,
-                    "%s: its header says %u bytes, there are %zu: cut short?", name,
-                    image[HEADER_LENGTH] * IMAGE_UNIT, len);
-        return false;
-    }
-    return check_data(image, len, function, name, error);
+    /* Whose length is not 0 has room for more than the header. */
+    return dev_rom_image_check(image, len, name, error) &&
+           check_data(image, len, function, name, error);
 }
 
 static PgmHandlerResult drop_write(Pgm *pgm, const PgmHandlerAccess *access, void *user)

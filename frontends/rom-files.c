@@ -4,6 +4,7 @@
  */
 #include "rom-files.h"
 
+#include "devices/rom_image.h"
 #include "emu/error.h"
 #include "emu/loader.h"
 #include "fail.h"
@@ -15,7 +16,6 @@
 #define OPTION_ROM_MAX (UINT64_C(1) << 20)
 #define PLAIN_MAX (UINT64_C(256) << 20)
 #define BIOS_UNIT 4096
-#define OPTION_ROM_UNIT 512
 #define DIGEST_CHARS 64
 
 typedef struct Kind {
@@ -128,20 +128,10 @@ static bool check_bios(const FeRomFile *rom, GError **error)
 static bool check_option_rom(const FeRomFile *rom, GError **error)
 {
     size_t len = 0;
-    const uint8_t *bytes = g_bytes_get_data(rom->bytes, &len);
-    const char *option = fe_rom_option(rom->kind);
+    const void *bytes = g_bytes_get_data(rom->bytes, &len);
+    g_autofree char *name = g_strdup_printf("--%s: '%s'", fe_rom_option(rom->kind), rom->path);
 
-    if (len < 3 || bytes[0] != 0x55 || bytes[1] != 0xAA) {
-        return fe_fail(error, "--%s: '%s' is no option ROM: it does not begin with 55 AA", option,
-                       rom->path);
-    }
-    if (bytes[2] == 0 || (size_t)bytes[2] * OPTION_ROM_UNIT > len) {
-        return fe_fail(error,
-                       "--%s: '%s' has %" G_GSIZE_FORMAT " bytes, but its third byte says %u "
-                       "(truncated?)",
-                       option, rom->path, len, bytes[2] * OPTION_ROM_UNIT);
-    }
-    return true;
+    return dev_rom_image_check(bytes, len, name, error);
 }
 
 static bool check_image(const FeRomFile *rom, GError **error)

@@ -235,8 +235,8 @@ for option in vga-rom nic-rom option-rom; do
     for file in none dir empty; do
         refuse "--$option: *$tmp/$file*" run "${card[@]}" "--$option" "$tmp/$file"
     done
-    refuse "--$option: '$tmp/zeros' is no option ROM*55 AA" run "${card[@]}" "--$option" "$tmp/zeros"
-    refuse "--$option: '$tmp/short.rom' has 511 bytes*third byte says 512" run "${card[@]}" "--$option" "$tmp/short.rom"
+    refuse "--$option: '$tmp/zeros': does not begin with 55 AA" run "${card[@]}" "--$option" "$tmp/zeros"
+    refuse "--$option: '$tmp/short.rom': its header says 512 bytes, there are 511" run "${card[@]}" "--$option" "$tmp/short.rom"
     refuse "--$option: *$tmp/huge*" run "${card[@]}" "--$option" "$tmp/huge"
 done
 refuse "--option-rom: '$tmp/sum.rom'*add up to" run --option-rom "$tmp/sum.rom"

@@ -254,6 +254,11 @@ static void spoil_signature(void)
     image[1] = 0x55;
 }
 
+static void say_zero(void)
+{
+    image[2] = 0;
+}
+
 static void spoil_pcir(void)
 {
     image[0x1C] = 'p';
@@ -297,7 +302,9 @@ static const struct {
     const char *says;
 } bad[] = {
     { 0, nothing, "55 AA" },
-    { 25, nothing, "55 AA" },
+    { 2, nothing, "55 AA" },
+    { 25, nothing, "4608 bytes" },
+    { IMAGE_LEN, say_zero, "0 bytes" },
     { IMAGE_LEN, spoil_signature, "55 AA" },
     { IMAGE_LEN - 1, nothing, "4608 bytes" },
     { IMAGE_LEN, spoil_pcir, "PCIR" },
