@@ -20,19 +20,6 @@
 #define VGA_WINDOW_LEN UINT64_C(0x20000)
 #define VGA_BANKS ((unsigned)(DEV_VGA_MEMORY_LEN >> 16))
 
-/* Registers that several files know by number. */
-#define VGA_MISC_COLOUR 0x01u /* CRTC at 3D4 */
-#define VGA_MISC_RAM 0x02u    /* the legacy window answers */
-#define VGA_SEQ_CLOCKING 1
-#define VGA_SEQ_MAP_MASK 2
-#define VGA_SEQ_MEMORY 4
-#define VGA_SEQ_MEMORY_CHAIN4 0x08u
-#define VGA_CRTC_OVERFLOW 7
-#define VGA_CRTC_MAX_SCAN 9
-#define VGA_CRTC_RETRACE_END 17
-#define VGA_GFX_MODE 5
-#define VGA_GFX_MISC 6
-
 /* Pages of the window that are pages of video memory. */
 typedef struct VgaSpan {
     uint32_t window; /* offset in the window */
@@ -99,8 +86,3 @@ PgmMmio *vga_window_new(DevVga *vga, GError **error);
 void vga_window_update(DevVga *vga);
 /* The aliases went, or may be others than known. */
 void vga_window_forget(DevVga *vga);
-
-/* ---- vga.c */
-
-/* Clears @len bytes of video memory from its start. */
-void vga_clear_memory(DevVga *vga, uint64_t len);

@@ -23,6 +23,50 @@
 #define VGA_ATTR_REGS 21
 #define VGA_DAC_LEN 768
 
+/* The registers that this code knows by number, and bits of them that several files know. */
+enum {
+    VGA_SEQ_CLOCKING = 1,
+    VGA_SEQ_MAP_MASK = 2,
+    VGA_SEQ_MAP_SELECT = 3,
+    VGA_SEQ_MEMORY = 4,
+    VGA_CRTC_TOTAL = 0,
+    VGA_CRTC_DISPLAY_END = 1,
+    VGA_CRTC_VERTICAL_TOTAL = 6,
+    VGA_CRTC_OVERFLOW = 7,
+    VGA_CRTC_MAX_SCAN = 9,
+    VGA_CRTC_CURSOR_START = 10,
+    VGA_CRTC_CURSOR_END = 11,
+    VGA_CRTC_START_HIGH = 12,
+    VGA_CRTC_START_LOW = 13,
+    VGA_CRTC_CURSOR_HIGH = 14,
+    VGA_CRTC_CURSOR_LOW = 15,
+    VGA_CRTC_RETRACE_START = 16,
+    VGA_CRTC_RETRACE_END = 17,
+    VGA_CRTC_VERTICAL_END = 18,
+    VGA_CRTC_OFFSET = 19,
+    VGA_CRTC_UNDERLINE = 20,
+    VGA_CRTC_MODE = 23,
+    VGA_CRTC_LINE_COMPARE = 24,
+    VGA_GFX_SET_RESET = 0,
+    VGA_GFX_ENABLE_SET_RESET = 1,
+    VGA_GFX_COMPARE = 2,
+    VGA_GFX_ROTATE = 3,
+    VGA_GFX_READ_PLANE = 4,
+    VGA_GFX_MODE = 5,
+    VGA_GFX_MISC = 6,
+    VGA_GFX_DONT_CARE = 7,
+    VGA_GFX_BIT_MASK = 8,
+    VGA_ATTR_MODE = 16,
+    VGA_ATTR_PLANES = 18,
+    VGA_ATTR_COLOUR_SELECT = 20,
+};
+
+#define VGA_MISC_COLOUR 0x01u /* CRTC at 3D4 */
+#define VGA_MISC_RAM 0x02u    /* the legacy window answers */
+#define VGA_CLOCKING_8_DOTS 0x01u
+#define VGA_CLOCKING_HALF 0x08u /* the dot clock: everything twice as wide */
+#define VGA_SEQ_MEMORY_CHAIN4 0x08u
+
 /* VBE registers by index. */
 enum {
     VBE_ID,

@@ -13,32 +13,6 @@
 
 #include <string.h>
 
-enum {
-    SEQ_CLOCKING = 1,
-    SEQ_MAP_SELECT = 3,
-    CRTC_DISPLAY_END = 1,
-    CRTC_OVERFLOW = 7,
-    CRTC_MAX_SCAN = 9,
-    CRTC_CURSOR_START = 10,
-    CRTC_CURSOR_END = 11,
-    CRTC_START_HIGH = 12,
-    CRTC_START_LOW = 13,
-    CRTC_CURSOR_HIGH = 14,
-    CRTC_CURSOR_LOW = 15,
-    CRTC_VERTICAL_END = 18,
-    CRTC_OFFSET = 19,
-    CRTC_UNDERLINE = 20,
-    CRTC_MODE = 23,
-    CRTC_LINE_COMPARE = 24,
-    GFX_MODE = 5,
-    GFX_MISC = 6,
-    ATTR_MODE = 16,
-    ATTR_PLANES = 18,
-    ATTR_COLOUR_SELECT = 20,
-};
-
-#define CLOCKING_8_DOTS 0x01u
-#define CLOCKING_HALF 0x08u /* the dot clock: everything twice as wide */
 #define MAX_SCAN_DOUBLE 0x80u
 #define CURSOR_OFF 0x20u
 #define BANK_MASK 0x43u
@@ -56,19 +30,20 @@ enum {
 
 static unsigned vertical_end(const VgaRegs *regs)
 {
-    unsigned overflow = regs->crtc[CRTC_OVERFLOW];
+    unsigned overflow = regs->crtc[VGA_CRTC_OVERFLOW];
 
-    return (regs->crtc[CRTC_VERTICAL_END] | (overflow & 0x02) << 7 | (overflow & 0x40) << 3) + 1;
+    return (regs->crtc[VGA_CRTC_VERTICAL_END] | (overflow & 0x02) << 7 | (overflow & 0x40) << 3) +
+           1;
 }
 
 static void set_crtc_addresses(const VgaRegs *regs, VgaLayout *layout)
 {
     const uint8_t *crtc = regs->crtc;
 
-    layout->line_offset = (uint32_t)crtc[CRTC_OFFSET] << 3;
-    layout->start = (uint32_t)(crtc[CRTC_START_HIGH] << 8 | crtc[CRTC_START_LOW]) << 2;
-    layout->line_compare = crtc[CRTC_LINE_COMPARE] | (crtc[CRTC_OVERFLOW] & 0x10u) << 4 |
-                           (crtc[CRTC_MAX_SCAN] & 0x40u) << 3;
+    layout->line_offset = (uint32_t)crtc[VGA_CRTC_OFFSET] << 3;
+    layout->start = (uint32_t)(crtc[VGA_CRTC_START_HIGH] << 8 | crtc[VGA_CRTC_START_LOW]) << 2;
+    layout->line_compare = crtc[VGA_CRTC_LINE_COMPARE] | (crtc[VGA_CRTC_OVERFLOW] & 0x10u) << 4 |
+                           (crtc[VGA_CRTC_MAX_SCAN] & 0x40u) << 3;
 }
 
 /* ---- text */
@@ -83,12 +58,13 @@ static uint32_t font_address(unsigned high, unsigned low)
 static void set_cursor(const VgaRegs *regs, VgaLayout *layout)
 {
     const uint8_t *crtc = regs->crtc;
-    unsigned first = crtc[CRTC_CURSOR_START] & 0x1f;
-    unsigned last = MIN(crtc[CRTC_CURSOR_END] & 0x1fu, layout->cell_height - 1);
+    unsigned first = crtc[VGA_CRTC_CURSOR_START] & 0x1f;
+    unsigned last = MIN(crtc[VGA_CRTC_CURSOR_END] & 0x1fu, layout->cell_height - 1);
 
     layout->cursor = VGA_NOWHERE;
-    if ((crtc[CRTC_CURSOR_START] & CURSOR_OFF) == 0 && first <= last) {
-        layout->cursor = (uint32_t)(crtc[CRTC_CURSOR_HIGH] << 8 | crtc[CRTC_CURSOR_LOW]) << 2;
+    if ((crtc[VGA_CRTC_CURSOR_START] & CURSOR_OFF) == 0 && first <= last) {
+        layout->cursor = (uint32_t)(crtc[VGA_CRTC_CURSOR_HIGH] << 8 | crtc[VGA_CRTC_CURSOR_LOW])
+                         << 2;
         layout->cursor_first = first;
         layout->cursor_last = last;
     }
@@ -96,16 +72,16 @@ static void set_cursor(const VgaRegs *regs, VgaLayout *layout)
 
 static void get_text(const VgaRegs *regs, VgaLayout *layout)
 {
-    unsigned clocking = regs->seq[SEQ_CLOCKING];
-    unsigned maps = regs->seq[SEQ_MAP_SELECT];
-    unsigned mode = regs->attr[ATTR_MODE];
+    unsigned clocking = regs->seq[VGA_SEQ_CLOCKING];
+    unsigned maps = regs->seq[VGA_SEQ_MAP_SELECT];
+    unsigned mode = regs->attr[VGA_ATTR_MODE];
 
     set_crtc_addresses(regs, layout);
-    layout->cell_height = (regs->crtc[CRTC_MAX_SCAN] & 0x1fu) + 1;
-    layout->cell_width = (clocking & CLOCKING_HALF) != 0 ? 16
-                         : (clocking & CLOCKING_8_DOTS)  ? 8
-                                                         : 9;
-    layout->columns = regs->crtc[CRTC_DISPLAY_END] + 1u;
+    layout->cell_height = (regs->crtc[VGA_CRTC_MAX_SCAN] & 0x1fu) + 1;
+    layout->cell_width = (clocking & VGA_CLOCKING_HALF) != 0 ? 16
+                         : (clocking & VGA_CLOCKING_8_DOTS)  ? 8
+                                                             : 9;
+    layout->columns = regs->crtc[VGA_CRTC_DISPLAY_END] + 1u;
     layout->n_rows = vertical_end(regs) / layout->cell_height;
     layout->width = layout->columns * layout->cell_width;
     layout->height = layout->n_rows * layout->cell_height;
@@ -118,7 +94,7 @@ static void get_text(const VgaRegs *regs, VgaLayout *layout)
     layout->blink = (mode & MODE_BLINK) != 0;
     layout->underline = VGA_NOWHERE;
     if ((mode & MODE_MONOCHROME) != 0) {
-        layout->underline = regs->crtc[CRTC_UNDERLINE] & 0x1f;
+        layout->underline = regs->crtc[VGA_CRTC_UNDERLINE] & 0x1f;
     }
     set_cursor(regs, layout);
 }
@@ -127,21 +103,22 @@ static void get_text(const VgaRegs *regs, VgaLayout *layout)
 
 static void get_graphics(const VgaRegs *regs, VgaLayout *layout)
 {
-    unsigned shift = regs->gfx[GFX_MODE] >> 5 & 3;
-    unsigned max_scan = regs->crtc[CRTC_MAX_SCAN];
+    unsigned shift = regs->gfx[VGA_GFX_MODE] >> 5 & 3;
+    unsigned max_scan = regs->crtc[VGA_CRTC_MAX_SCAN];
     unsigned doubling = (max_scan & MAX_SCAN_DOUBLE) != 0 ? 1 : 0;
-    unsigned clocks = regs->crtc[CRTC_DISPLAY_END] + 1u;
+    unsigned clocks = regs->crtc[VGA_CRTC_DISPLAY_END] + 1u;
 
     set_crtc_addresses(regs, layout);
     layout->kind = shift == 0 ? VGA_LAYOUT_PLANAR : shift == 1 ? VGA_LAYOUT_CGA : VGA_LAYOUT_PACKED;
-    layout->dot_width = shift >= 2 || (regs->seq[SEQ_CLOCKING] & CLOCKING_HALF) != 0 ? 2 : 1;
+    layout->dot_width =
+        shift >= 2 || (regs->seq[VGA_SEQ_CLOCKING] & VGA_CLOCKING_HALF) != 0 ? 2 : 1;
     layout->width = clocks * 8 * (shift >= 2 ? 1 : layout->dot_width);
     layout->height = vertical_end(regs);
     layout->row_bytes = clocks * 4;
-    layout->banks = regs->crtc[CRTC_MODE] & BANK_MASK;
+    layout->banks = regs->crtc[VGA_CRTC_MODE] & BANK_MASK;
     /* The CGA's two banks are the two lines of a character row: its height repeats nothing. */
     layout->repeat = ((layout->banks & 1) != 0 ? (max_scan & 0x1f) + 1 : 1) << doubling;
-    layout->planes = shift < 2 ? regs->attr[ATTR_PLANES] & 0xf : 0;
+    layout->planes = shift < 2 ? regs->attr[VGA_ATTR_PLANES] & 0xf : 0;
 }
 
 static unsigned vbe_bits(unsigned bits)
@@ -179,7 +156,7 @@ static void get_vbe(const VgaRegs *regs, VgaLayout *layout)
     layout->dot_width = 1;
     layout->bits = bits == 4 ? 0 : bits;
     layout->banks = 0x03;
-    layout->planes = bits == 4 ? regs->attr[ATTR_PLANES] & 0xf : 0;
+    layout->planes = bits == 4 ? regs->attr[VGA_ATTR_PLANES] & 0xf : 0;
 }
 
 /* Black, as large as what the mode would show. */
@@ -201,7 +178,7 @@ void vga_layout_get(const VgaRegs *regs, VgaLayout *ret_layout)
     memset(ret_layout, 0, sizeof(*ret_layout));
     if ((regs->vbe[VBE_ENABLE] & VBE_ENABLED) != 0) {
         get_vbe(regs, ret_layout);
-    } else if ((regs->gfx[GFX_MISC] & MISC_GRAPHICS) != 0) {
+    } else if ((regs->gfx[VGA_GFX_MISC] & MISC_GRAPHICS) != 0) {
         get_graphics(regs, ret_layout);
     } else {
         get_text(regs, ret_layout);
@@ -295,9 +272,9 @@ static uint32_t dac_colour(const VgaRegs *regs, unsigned index)
 static unsigned attribute_colour(const VgaRegs *regs, unsigned index)
 {
     unsigned colour = regs->attr[index];
-    unsigned select = regs->attr[ATTR_COLOUR_SELECT];
+    unsigned select = regs->attr[VGA_ATTR_COLOUR_SELECT];
 
-    if ((regs->attr[ATTR_MODE] & MODE_COLOUR_SELECT) != 0) {
+    if ((regs->attr[VGA_ATTR_MODE] & MODE_COLOUR_SELECT) != 0) {
         return (select & 0xf) << 4 | (colour & 0xf);
     }
     return (select & 0xc) << 4 | (colour & 0x3f);

@@ -3,8 +3,9 @@
  * Where the beam is: computed from guest time when somebody asks.
  *
  *   dots a line   (CR0 + 5) characters of 8 or 9 dots; displayed: CR1 + 1 characters
- *   lines         CR6 + 2; displayed: CR12 + 1; retrace: from CR10 until the low four bits are
- * CR11's frame rate    dot clock / dots / lines: 70.09 Hz for text, 59.94 Hz for 640x480
+ *   lines         CR6 + 2; displayed: CR12 + 1; retrace: from CR10 until its low
+ *                 four bits are CR11's
+ *   frame rate    dot clock / dots / lines: 70.09 Hz for text, 59.94 Hz for 640x480
  *
  * Guests wait for a retrace in loops, so there is always one: a timing that has none, or that no
  * monitor would follow, is replaced by that of 640x480. So is any timing while VBE is on, whose
@@ -19,8 +20,6 @@
 
 #define CLOCK_640 25175000u
 #define CLOCK_720 28322000u
-#define CLOCKING_8_DOTS 0x01u
-#define CLOCKING_HALF 0x08u
 
 #define FRAMES_MIN 10u /* a second */
 #define FRAMES_MAX 200u
@@ -55,17 +54,17 @@ static uint32_t line_number(const VgaRegs *regs, unsigned reg, unsigned bit8, un
 
 static Timing programmed(const VgaRegs *regs)
 {
-    uint32_t dots = (regs->seq[VGA_SEQ_CLOCKING] & CLOCKING_8_DOTS) != 0 ? 8 : 9;
+    uint32_t dots = (regs->seq[VGA_SEQ_CLOCKING] & VGA_CLOCKING_8_DOTS) != 0 ? 8 : 9;
     uint32_t hz = (regs->misc >> 2 & 3) == 1 ? CLOCK_720 : CLOCK_640;
-    uint32_t start = line_number(regs, 16, 2, 7);
+    uint32_t start = line_number(regs, VGA_CRTC_RETRACE_START, 2, 7);
     uint32_t n = (regs->crtc[VGA_CRTC_RETRACE_END] - start) & 15;
 
     return (Timing) {
-        .hz = (regs->seq[VGA_SEQ_CLOCKING] & CLOCKING_HALF) != 0 ? hz / 2 : hz,
-        .line_dots = (regs->crtc[0] + 5u) * dots,
-        .shown_dots = (regs->crtc[1] + 1u) * dots,
-        .lines = line_number(regs, 6, 0, 5) + 2,
-        .shown_lines = line_number(regs, 18, 1, 6) + 1,
+        .hz = (regs->seq[VGA_SEQ_CLOCKING] & VGA_CLOCKING_HALF) != 0 ? hz / 2 : hz,
+        .line_dots = (regs->crtc[VGA_CRTC_TOTAL] + 5u) * dots,
+        .shown_dots = (regs->crtc[VGA_CRTC_DISPLAY_END] + 1u) * dots,
+        .lines = line_number(regs, VGA_CRTC_VERTICAL_TOTAL, 0, 5) + 2,
+        .shown_lines = line_number(regs, VGA_CRTC_VERTICAL_END, 1, 6) + 1,
         .retrace_start = start,
         .retrace_end = start + (n != 0 ? n : 16),
     };

@@ -17,8 +17,8 @@
  * Source: Bochs VBE display interface (its register list); limits and side effects: what QEMU's
  * standard VGA shows to a guest.
  */
+#include "devices/clear_memory.h"
 #include "devices/vga-chip-internal.h"
-
 #include "memsys/planted.h"
 
 #include <string.h>
@@ -137,14 +137,14 @@ static void set_vga_registers(VgaRegs *regs)
 
     regs->gfx[VGA_GFX_MISC] = (uint8_t)((regs->gfx[VGA_GFX_MISC] & ~0x0Cu) | 0x05);
     regs->gfx[VGA_GFX_MODE] = (uint8_t)((regs->gfx[VGA_GFX_MODE] & ~0x60u) | shift_mode << 5);
-    crtc[1] = (uint8_t)(regs->vbe[VBE_XRES] / 8u - 1);
-    crtc[18] = (uint8_t)last_line;
+    crtc[VGA_CRTC_DISPLAY_END] = (uint8_t)(regs->vbe[VBE_XRES] / 8u - 1);
+    crtc[VGA_CRTC_VERTICAL_END] = (uint8_t)last_line;
     crtc[VGA_CRTC_OVERFLOW] = (uint8_t)((crtc[VGA_CRTC_OVERFLOW] & ~0x42u) |
                                         (last_line >> 7 & 0x02) | (last_line >> 3 & 0x40) | 0x10);
     crtc[VGA_CRTC_MAX_SCAN] = (uint8_t)((crtc[VGA_CRTC_MAX_SCAN] & ~0x9Fu) | 0x40);
-    crtc[19] = (uint8_t)(bytes_a_line(regs) >> 3);
-    crtc[23] |= 3;
-    crtc[24] = 0xFF;
+    crtc[VGA_CRTC_OFFSET] = (uint8_t)(bytes_a_line(regs) >> 3);
+    crtc[VGA_CRTC_MODE] |= 3;
+    crtc[VGA_CRTC_LINE_COMPARE] = 0xFF;
 }
 
 static void write_enable(DevVga *vga, uint16_t value)
@@ -163,7 +163,9 @@ static void write_enable(DevVga *vga, uint16_t value)
     vga_vbe_fix(regs);
     set_vga_registers(regs);
     if ((value & VBE_NO_CLEAR) == 0) {
-        vga_clear_memory(vga, (uint64_t)regs->vbe[VBE_YRES] * bytes_a_line(regs));
+        uint64_t len = (uint64_t)regs->vbe[VBE_YRES] * bytes_a_line(regs);
+
+        dev_clear_memory(vga->memory, MIN(len, DEV_VGA_MEMORY_LEN));
     }
 }
 

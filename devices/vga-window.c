@@ -16,13 +16,6 @@
  */
 #include "devices/vga-chip-internal.h"
 
-#define GFX_SET_RESET 0
-#define GFX_ENABLE_SET_RESET 1
-#define GFX_COMPARE 2
-#define GFX_ROTATE 3
-#define GFX_READ_PLANE 4
-#define GFX_DONT_CARE 7
-#define GFX_BIT_MASK 8
 #define MODE_READ_COMPARE 0x08u
 #define MODE_ODD_EVEN 0x10u
 
@@ -89,7 +82,7 @@ static bool cell_of(const VgaRegs *regs, uint64_t address, uint64_t *ret_cell)
 
 static uint8_t rotated(const VgaRegs *regs, uint8_t byte)
 {
-    unsigned by = regs->gfx[GFX_ROTATE] & 7;
+    unsigned by = regs->gfx[VGA_GFX_ROTATE] & 7;
 
     return (uint8_t)(byte >> by | byte << (8 - by));
 }
@@ -102,13 +95,13 @@ static uint8_t filled(unsigned planes, unsigned plane)
 /* The byte for a plane before latches come in; @ret_mask: bits that do not come from the latch. */
 static uint8_t source(const VgaRegs *regs, uint8_t byte, unsigned plane, uint8_t *ret_mask)
 {
-    uint8_t set_reset = filled(regs->gfx[GFX_SET_RESET], plane);
+    uint8_t set_reset = filled(regs->gfx[VGA_GFX_SET_RESET], plane);
 
-    *ret_mask = regs->gfx[GFX_BIT_MASK];
+    *ret_mask = regs->gfx[VGA_GFX_BIT_MASK];
     switch (regs->gfx[VGA_GFX_MODE] & 3) {
     case 0:
-        return filled(regs->gfx[GFX_ENABLE_SET_RESET], plane) != 0 ? set_reset
-                                                                   : rotated(regs, byte);
+        return filled(regs->gfx[VGA_GFX_ENABLE_SET_RESET], plane) != 0 ? set_reset
+                                                                       : rotated(regs, byte);
     case 1: /* the latches alone */
         *ret_mask = 0;
         return 0;
@@ -126,7 +119,7 @@ static uint8_t combined(const VgaRegs *regs, uint8_t byte, unsigned plane)
     uint8_t mask;
     uint8_t value = source(regs, byte, plane, &mask);
 
-    switch (regs->gfx[GFX_ROTATE] >> 3 & 3) {
+    switch (regs->gfx[VGA_GFX_ROTATE] >> 3 & 3) {
     case 1:
         value &= latch;
         break;
@@ -189,7 +182,7 @@ static MemStatus write_planes(DevVga *vga, uint64_t address, uint8_t byte)
 static uint8_t read_planes(DevVga *vga, uint64_t address)
 {
     VgaRegs *regs = &vga->regs;
-    unsigned plane = regs->gfx[GFX_READ_PLANE] & 3;
+    unsigned plane = regs->gfx[VGA_GFX_READ_PLANE] & 3;
     uint64_t cell;
     uint8_t differs = 0;
 
@@ -198,8 +191,8 @@ static uint8_t read_planes(DevVga *vga, uint64_t address)
     }
     for (unsigned i = 0; i < N_PLANES; i++) {
         regs->latch[i] = pgm_mmio2_host(vga->memory)[cell * N_PLANES + i];
-        if ((regs->gfx[GFX_DONT_CARE] >> i & 1) != 0) {
-            differs |= regs->latch[i] ^ filled(regs->gfx[GFX_COMPARE], i);
+        if ((regs->gfx[VGA_GFX_DONT_CARE] >> i & 1) != 0) {
+            differs |= regs->latch[i] ^ filled(regs->gfx[VGA_GFX_COMPARE], i);
         }
     }
     if ((regs->gfx[VGA_GFX_MODE] & MODE_READ_COMPARE) != 0) {

@@ -16,10 +16,9 @@
  */
 #include "devices/vga.h"
 
+#include "devices/clear_memory.h"
 #include "devices/vga-chip-internal.h"
 #include "emu/error.h"
-
-#include <string.h>
 
 #define REG_BAR0 0x10
 #define REG_BAR2 0x18
@@ -214,23 +213,6 @@ EmuLine dev_vga_pin_window_taken(DevVga *vga)
 
 /* ---- life */
 
-/* Page by page, and only what is not clear: each written page costs snapshots and drawing. A page
- * for which a snapshot has no room keeps its bytes. */
-void vga_clear_memory(DevVga *vga, uint64_t len)
-{
-    static const uint8_t zeros[MEM_PAGE_SIZE];
-
-    len = MIN(len, DEV_VGA_MEMORY_LEN);
-    for (uint64_t at = 0; at < len; at += MEM_PAGE_SIZE) {
-        uint8_t *page = pgm_mmio2_host(vga->memory) + at;
-        size_t n = (size_t)MIN(MEM_PAGE_SIZE, len - at);
-
-        if (memcmp(page, zeros, n) != 0 && pgm_mmio2_mark_dirty(vga->memory, at, n) == MEM_OK) {
-            memset(page, 0, n);
-        }
-    }
-}
-
 static bool add_ranges(DevVga *vga, GError **error)
 {
     vga->memory = pgm_mmio2_new(vga->pgm, "vga", 0, DEV_VGA_MEMORY_LEN, true, "VGA memory", error);
@@ -322,7 +304,7 @@ void dev_vga_reset(void *user)
     vga_vbe_reset(&vga->regs);
     dev_pci_function_reset(&vga->pci);
     place_bars(vga);
-    vga_clear_memory(vga, DEV_VGA_MEMORY_LEN);
+    dev_clear_memory(vga->memory, DEV_VGA_MEMORY_LEN);
     vga_screen_redraw(vga->screen);
 }
 
