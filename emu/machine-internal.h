@@ -54,7 +54,7 @@ struct EmuMachine {
     bool has_kept;
 
     bool halted;
-    bool running; /* inside emu_machine_run() or _step() */
+    bool running; /* inside emu_machine_run(), _run_until() or _step() */
     bool started; /* emu_machine_reset() was called */
 
     unsigned trace_classes;

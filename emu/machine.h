@@ -46,11 +46,12 @@ typedef struct EmuMachineConfig {
     uint64_t code_buffer_size;
 } EmuMachineConfig;
 
-/* Why emu_machine_run() came back. */
+/* Why emu_machine_run() and its like came back. */
 typedef enum EmuStopReason {
     EMU_STOP_NONE,
     EMU_STOP_REQUEST,    /* emu_machine_request_stop(): a moment was reached, a signal came */
     EMU_STOP_TIME,       /* guest time reached the limit of the call */
+    EMU_STOP_PAUSE,      /* guest time reached the pause of emu_machine_run_until() */
     EMU_STOP_STEP,       /* the asked number of instructions was executed */
     EMU_STOP_BREAKPOINT, /* before the instruction at `address` */
     EMU_STOP_POWER_OFF,
@@ -154,16 +155,27 @@ MemStatus emu_machine_reset(EmuMachine *machine);
  * Runs until something ends it. A reset the guest asked for stops with EMU_STOP_RESET: call
  * emu_machine_reset() and run on to perform it. A soft reset (INIT) is performed without stopping,
  * as on real machines, if emu_machine_set_init_continues(); else it stops likewise.
+ *
+ * A guest that halts with no timer set waits for @until_ns, as something from outside may come
+ * then; it is halted for good if that is EMU_CLOCK_NEVER.
  */
 EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns);
+
+/**
+ * emu_machine_run_until:
+ * @pause_ns: guest time to come back at with EMU_STOP_PAUSE, or EMU_CLOCK_NEVER; at or past
+ *   @limit_ns: no pause
+ * @limit_ns: as for emu_machine_run()
+ *
+ * emu_machine_run() up to @limit_ns, with a pause for something that the guest does not notice (to
+ * look at it, to save it). Unlike a limit, a pause is nothing to wait for: a guest that halts for
+ * good does so at the guest time it would without pauses, at once even with host time.
+ */
+EmuStop emu_machine_run_until(EmuMachine *machine, uint64_t pause_ns, uint64_t limit_ns);
 
 /* Executes @n instructions (REP: iterations), following interrupts. A halted processor waits for
  * its interrupt however long that takes: emu_machine_request_stop() ends it. */
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n);
-
-/* Whether the processor is halted and nothing in the machine will wake it: no timer is set and no
- * interrupt waits. emu_machine_run() without a time to stop at would end with EMU_STOP_HALTED. */
-bool emu_machine_is_halted_for_good(const EmuMachine *machine);
 
 /* Told of every port access of the CPU, after a read and before a write; NULL: none. It may request
  * a stop. */

@@ -20,6 +20,13 @@
 /* With host time, how much code may run between two looks at the host's clock. */
 #define HOST_SLICE_BYTES 65536
 
+/* Where a run comes back in guest time, whatever the guest does; pause_ns <= limit_ns. Whether a
+ * halted guest has anything to wait for is decided without pause_ns. */
+typedef struct RunEnds {
+    uint64_t pause_ns;
+    uint64_t limit_ns;
+} RunEnds;
+
 static EmuStop make_stop(EmuStopReason reason, GPhys address, const char *text)
 {
     EmuStop stop = { .reason = reason, .address = address };
@@ -193,7 +200,7 @@ static void serve_soft(EmuMachine *machine)
 }
 
 /* Everything that wants attention between two instructions. */
-static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
+static EmuStop serve(EmuMachine *machine, const RunEnds *ends)
 {
     UcCore *core = &machine->core;
 
@@ -222,8 +229,13 @@ static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
         return make_stop(strcmp(text, "SYSCALL") == 0 ? EMU_STOP_NOT_SUPPORTED : EMU_STOP_NO_MEMORY,
                          0, text);
     }
-    if (emu_clock_settled(machine->clock) >= until_ns) {
+    uint64_t now = emu_clock_settled(machine->clock);
+
+    if (now >= ends->limit_ns) {
         return make_stop(EMU_STOP_TIME, 0, "the time limit was reached");
+    }
+    if (now >= ends->pause_ns) {
+        return make_stop(EMU_STOP_PAUSE, 0, "the time to pause was reached");
     }
     if (pgm_ensure_handy(machine->pgm) != MEM_OK) {
         return make_stop(EMU_STOP_NO_MEMORY, 0, "out of memory: no pages left for the machine");
@@ -235,20 +247,20 @@ static EmuStop serve(EmuMachine *machine, uint64_t until_ns)
 }
 
 /* Nothing to execute: go to the next timer. */
-static EmuStop halt(EmuMachine *machine, uint64_t until_ns)
+static EmuStop halt(EmuMachine *machine, const RunEnds *ends)
 {
     EmuClock *clock = machine->clock;
     bool deaf = (uc_core_reg(&machine->core, UC_X86_REG_EFLAGS) & EFLAGS_IF) == 0;
     bool stop_comes = machine->pending.reason != EMU_STOP_NONE;
 
     if ((deaf && !stop_comes) ||
-        (clock->next_deadline == EMU_CLOCK_NEVER && until_ns == EMU_CLOCK_NEVER)) {
+        (clock->next_deadline == EMU_CLOCK_NEVER && ends->limit_ns == EMU_CLOCK_NEVER)) {
         return failure(machine,
                        stop_at(EMU_STOP_HALTED, uc_core_linear_pc(&machine->core),
                                deaf ? "halted with interrupts off before 0x%" PRIx64
                                     : "halted for good before 0x%" PRIx64 ": no timer is set"));
     }
-    uint64_t next = MIN(clock->next_deadline, until_ns);
+    uint64_t next = MIN(clock->next_deadline, ends->pause_ns);
 
     if (clock->host) {
         uint64_t now = emu_clock_now(clock);
@@ -262,10 +274,10 @@ static EmuStop halt(EmuMachine *machine, uint64_t until_ns)
 }
 
 /* How far the engine may run, in charged bytes. */
-static uint64_t run_limit(const EmuMachine *machine, uint64_t until_ns)
+static uint64_t run_limit(const EmuMachine *machine, const RunEnds *ends)
 {
     const EmuClock *clock = machine->clock;
-    uint64_t next = MIN(clock->next_deadline, until_ns);
+    uint64_t next = MIN(clock->next_deadline, ends->pause_ns);
 
     if (clock->host) {
         return clock->bytes + HOST_SLICE_BYTES;
@@ -343,7 +355,7 @@ static void set_if_attention(EmuMachine *machine, bool wanted)
 
 /* Executes at least one instruction unless something else is to be done first; counts in @n_steps
  * if not NULL. */
-static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps, bool *must_step)
+static EmuStop execute(EmuMachine *machine, const RunEnds *ends, uint64_t *n_steps, bool *must_step)
 {
     UcCore *core = &machine->core;
     bool shadow = false;
@@ -361,10 +373,10 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
         }
     }
     if (machine->halted) {
-        return halt(machine, until_ns);
+        return halt(machine, ends);
     }
     set_if_attention(machine, machine->intr_visible && !shadow);
-    core->stop_at = run_limit(machine, until_ns);
+    core->stop_at = run_limit(machine, ends);
 
     UcExit why;
     bool loads_ss = shadow && loads_stack_segment(core);
@@ -388,7 +400,7 @@ static EmuStop execute(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps
     return after_exit(machine, why);
 }
 
-static EmuStop run(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps)
+static EmuStop run(EmuMachine *machine, const RunEnds *ends, uint64_t *n_steps)
 {
     EmuStop stop = { .reason = EMU_STOP_NONE };
     bool must_step = false;
@@ -397,12 +409,12 @@ static EmuStop run(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps)
     machine->running = true;
     pgm_run_begin(machine->pgm);
     while (stop.reason == EMU_STOP_NONE) {
-        stop = serve(machine, until_ns);
+        stop = serve(machine, ends);
         if (stop.reason == EMU_STOP_NONE && n_steps != NULL && *n_steps == 0) {
             stop = make_stop(EMU_STOP_STEP, 0, "stepped");
         }
         if (stop.reason == EMU_STOP_NONE) {
-            stop = execute(machine, until_ns, n_steps, &must_step);
+            stop = execute(machine, ends, n_steps, &must_step);
         }
     }
     machine->running = false;
@@ -412,18 +424,19 @@ static EmuStop run(EmuMachine *machine, uint64_t until_ns, uint64_t *n_steps)
 
 EmuStop emu_machine_run(EmuMachine *machine, uint64_t until_ns)
 {
-    return run(machine, until_ns, NULL);
+    return emu_machine_run_until(machine, until_ns, until_ns);
+}
+
+EmuStop emu_machine_run_until(EmuMachine *machine, uint64_t pause_ns, uint64_t limit_ns)
+{
+    RunEnds ends = { .pause_ns = MIN(pause_ns, limit_ns), .limit_ns = limit_ns };
+
+    return run(machine, &ends, NULL);
 }
 
 EmuStop emu_machine_step(EmuMachine *machine, uint64_t n)
 {
-    return run(machine, EMU_CLOCK_NEVER, &n);
-}
+    RunEnds ends = { .pause_ns = EMU_CLOCK_NEVER, .limit_ns = EMU_CLOCK_NEVER };
 
-bool emu_machine_is_halted_for_good(const EmuMachine *machine)
-{
-    return machine->halted && !machine->has_kept && !machine->intr_level &&
-           !machine->intr_visible && !machine->init_pending &&
-           machine->pending.reason == EMU_STOP_NONE &&
-           machine->clock->next_deadline == EMU_CLOCK_NEVER;
+    return run(machine, &ends, &n);
 }

@@ -5,6 +5,10 @@
  * The guest runs in slices of guest time. Where a run is cut means nothing to the guest
  * (emu/clock.h), so slices need no agreement with anything; they only bound how long a typed key or
  * a lost stop request waits. Ticks cut slices further, unseen by all else.
+ *
+ * A slice ends at a limit or at a pause. What may come at a limit is worth waiting for, to a guest
+ * halted with no timer set: the end of the run, a moment, a typed key. To take a picture or to go
+ * on with a save is not; these pause.
  */
 #include "run-loop.h"
 
@@ -116,6 +120,7 @@ static bool end_by_stop(const FeRunLoop *loop, FeOutcome *outcome)
     switch (outcome->stop.reason) {
     case EMU_STOP_NONE:
     case EMU_STOP_REQUEST:
+    case EMU_STOP_PAUSE:
         return false;
     case EMU_STOP_TIME:
         return end_by_time(loop, outcome);
@@ -184,30 +189,23 @@ static bool call_ticks(const FeRunLoop *loop, GError **error)
     return true;
 }
 
-/* Where the next pause is. A guest that waits for nothing is not kept waiting by ticks: without a
- * limit the machine says so and stops. */
-static uint64_t pause_at(const FeRunLoop *loop, uint64_t limit_ns)
-{
-    if (limit_ns == EMU_CLOCK_NEVER && emu_machine_is_halted_for_good(loop->guest->machine)) {
-        return EMU_CLOCK_NEVER;
-    }
-    return MIN(limit_ns, next_tick(loop));
-}
-
-/* Runs to @limit_ns, or to another stop, and pauses for each tick on the way. To whoever polls keys
- * or goes on with a save between slices, the pauses are not there. False: a tick failed. */
-static bool run_to(const FeRunLoop *loop, uint64_t limit_ns, EmuStop *ret_stop, GError **error)
+/* Runs to @pause_ns, to @limit_ns or to another stop, and pauses for each tick on the way. To
+ * whoever polls keys or goes on with a save between slices, those pauses are not there. False: a
+ * tick failed. */
+static bool run_to(const FeRunLoop *loop, uint64_t pause_ns, uint64_t limit_ns, EmuStop *ret_stop,
+                   GError **error)
 {
     EmuMachine *machine = loop->guest->machine;
-    const EmuClock *clock = emu_machine_clock(machine);
 
     for (;;) {
-        *ret_stop = emu_machine_run(machine, pause_at(loop, limit_ns));
+        uint64_t next_ns = MIN(pause_ns, next_tick(loop));
+
+        *ret_stop = emu_machine_run_until(machine, next_ns, limit_ns);
         flush(loop);
         if (!call_ticks(loop, error)) {
             return false;
         }
-        if (ret_stop->reason != EMU_STOP_TIME || emu_clock_now(clock) >= limit_ns) {
+        if (ret_stop->reason != EMU_STOP_PAUSE || next_ns == pause_ns) {
             return true;
         }
     }
@@ -216,17 +214,21 @@ static bool run_to(const FeRunLoop *loop, uint64_t limit_ns, EmuStop *ret_stop, 
 static bool run_slice(const FeRunLoop *loop, bool keys_may_come, EmuStop *ret_stop, GError **error)
 {
     uint64_t limit = MIN(fe_moment_watch_deadline(loop->watch), loop->guest->options->max_time_ns);
+    uint64_t pause = EMU_CLOCK_NEVER;
     uint64_t now = emu_clock_now(emu_machine_clock(loop->guest->machine));
+    uint64_t next_look = now - now % KEYS_NS + KEYS_NS; /* at multiples, whatever cut before */
 
     if (now >= limit) {
         *ret_stop = (EmuStop) { .reason = EMU_STOP_TIME, .text = "guest time is up" };
         return true;
     }
-    if (keys_may_come || (loop->saver != NULL && fe_saver_is_active(loop->saver))) {
-        /* At multiples, whatever cut the slice before. */
-        limit = MIN(limit, now - now % KEYS_NS + KEYS_NS);
+    if (keys_may_come) {
+        limit = MIN(limit, next_look);
     }
-    return run_to(loop, limit, ret_stop, error);
+    if (loop->saver != NULL && fe_saver_is_active(loop->saver)) {
+        pause = next_look;
+    }
+    return run_to(loop, pause, limit, ret_stop, error);
 }
 
 static uint64_t bytes_executed(const FeRunLoop *loop)

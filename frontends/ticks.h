@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Things done at points of guest time while a run goes on: pictures taken, pages counted. The run
- * loop ends its slices there, which the guest does not notice (emu/clock.h).
+ * loop pauses there, which the guest does not notice (emu_machine_run_until()).
  */
 #pragma once
 

@@ -363,8 +363,15 @@ void fixture_add_state(Fixture *fixture)
 const char *fixture_mode_name(FixtureMode mode)
 {
     static const char *const names[FIXTURE_N_MODES] = {
-        "free",        "stepped by 1",    "stepped by 1000", "in slices of time",
-        "breakpoints", "watches on data", "watches on all",  "stopped by a thread",
+        "free",
+        "stepped by 1",
+        "stepped by 1000",
+        "in slices of time",
+        "paused in time",
+        "breakpoints",
+        "watches on data",
+        "watches on all",
+        "stopped by a thread",
     };
 
     return names[mode];
@@ -395,6 +402,21 @@ static EmuStop run_sliced(Fixture *fixture, uint64_t until_ns)
             return stop;
         }
     }
+}
+
+static EmuStop run_paused(Fixture *fixture, uint64_t until_ns)
+{
+    uint64_t seed = 0x13198a2e03707344;
+    EmuStop stop;
+
+    do {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+
+        uint64_t ns = emu_clock_now(fixture->machine->clock) + 1 + (seed >> 33) % 997;
+
+        stop = emu_machine_run_until(fixture->machine, ns, until_ns);
+    } while (stop.reason == EMU_STOP_PAUSE);
+    return stop;
 }
 
 static EmuStop run_with_breakpoints(Fixture *fixture, uint64_t until_ns)
@@ -475,6 +497,8 @@ EmuStop fixture_run(Fixture *fixture, FixtureMode mode, uint64_t until_ns)
         return run_stepped(fixture, 1000, until_ns);
     case FIXTURE_SLICES:
         return run_sliced(fixture, until_ns);
+    case FIXTURE_PAUSES:
+        return run_paused(fixture, until_ns);
     case FIXTURE_BREAKPOINTS:
         return run_with_breakpoints(fixture, until_ns);
     case FIXTURE_WATCH_DATA:

@@ -62,6 +62,27 @@ for every in '' ,every=0.00001 ,every=0.0000003; do
 done
 check "the guest ran" grep -q 'Booting from Hard Disk' "$tmp/out.plain"
 
+# --- nor does one that halts: for good it is at once, whatever is looked at later
+firmware halts E6 80 FB F4 EB FD # a port, and no timer
+guest_ns() { sed -nE 's|.*"/Run/GuestNs" *: *([0-9]+).*|\1|p' "$tmp/stats"; }
+what=(--bios "$tmp/halts" --vga std --memory 2M --stats-json "$tmp/stats")
+ends 4 'halted for good*' "${what[@]}" --save "$tmp/state.plain"
+plain_ns=$(guest_ns)
+check "it halts at once: ${plain_ns:-no time}" test "${plain_ns:-9999}" -lt 2000
+for looks in "--memory-film $tmp/f.json" "--memory-film $tmp/f.json,every=0.000000001" "--screen-every 7 $tmp/shots" \
+    "--screen-record $tmp/record.png"; do
+    rm -rf "$tmp/shots"
+    # shellcheck disable=SC2086
+    ends 4 'halted for good*' "${what[@]}" --save "$tmp/state" $looks
+    check "as early with $looks" test "$(guest_ns)" = "$plain_ns"
+    check "the same state with $looks" cmp "$tmp/state" "$tmp/state.plain"
+done
+for live in '' --save-live; do
+    # shellcheck disable=SC2086
+    ends 4 'halted for good*' "${what[@]}" --save "$tmp/state" --save-at port:80 $live
+    check "as early with --save-at $live" test "$(guest_ns)" = "$plain_ns"
+done
+
 # --- films
 ends 1 '*' --bios "$tmp/ram" --memory-film "$tmp/f.json,every=0.001"
 check "slices are as long as asked" grep -q '"slice_ns": 1000000,' "$tmp/f.json"

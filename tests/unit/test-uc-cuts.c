@@ -165,6 +165,125 @@ START_TEST(one_step_for_the_engine_is_not_many)
 }
 END_TEST
 
+/* ---- pauses and limits */
+
+static const uint8_t halt_code[] = { 0xfb, 0xf4 };        /* STI; HLT */
+static const uint8_t count_code[] = { 0x40, 0xeb, 0xfd }; /* INC EAX; JMP back */
+/* OUT E0, 1000000 ns; STI; HLT; the timer's interrupt has no gate: a triple fault */
+static const uint8_t wait_code[] = { 0xb8, 0x40, 0x42, 0x0f, 0x00, 0xe7, 0xe0, 0xfb, 0xf4 };
+
+static Fixture *load(const uint8_t *code, size_t len, EmuClockMode clock)
+{
+    EmuMachineConfig config = { .clock = clock };
+    Fixture *fixture = fixture_new_config(4, &config);
+
+    fixture_poke(fixture, FIXTURE_FLAT_ENTRY, code, len);
+    ck_assert(
+        emu_machine_enter_flat32(fixture->machine, FIXTURE_FLAT_ENTRY, 0x80000, 0, 0x1000, NULL));
+    return fixture;
+}
+
+static uint64_t now(const Fixture *fixture)
+{
+    return emu_clock_now(fixture->machine->clock);
+}
+
+/* Every @every_ns, or not at all if 0. Ends as the guest does. */
+static void run_paused(const uint8_t *code, size_t len, uint64_t every_ns, uint64_t limit_ns,
+                       FixtureOutcome *outcome, unsigned *ret_pauses)
+{
+    Fixture *fixture = load(code, len, EMU_CLOCK_VIRTUAL);
+    EmuStop stop;
+
+    for (*ret_pauses = 0;; (*ret_pauses)++) {
+        uint64_t pause = every_ns != 0 ? (*ret_pauses + 1) * every_ns : EMU_CLOCK_NEVER;
+
+        stop = emu_machine_run_until(fixture->machine, pause, limit_ns);
+        if (stop.reason != EMU_STOP_PAUSE) {
+            break;
+        }
+        ck_assert_uint_ge(now(fixture), pause);
+        ck_assert_uint_lt(now(fixture), pause + 100);
+    }
+    fixture_outcome_init(outcome, fixture, &stop);
+    fixture_free(fixture);
+}
+
+static const struct {
+    const uint8_t *code;
+    size_t len;
+    uint64_t every_ns;
+    uint64_t limit_ns;
+    EmuStopReason reason;
+    unsigned n_pauses;
+} paused_runs[] = {
+    /* For good: before the first pause, and at once after one that lies between STI and HLT. */
+    { halt_code, sizeof(halt_code), 1000, EMU_CLOCK_NEVER, EMU_STOP_HALTED, 0 },
+    { halt_code, sizeof(halt_code), 1, EMU_CLOCK_NEVER, EMU_STOP_HALTED, 2 },
+    /* Until the limit, which is no pause. */
+    { halt_code, sizeof(halt_code), 300, 1000, EMU_STOP_TIME, 3 },
+    { halt_code, sizeof(halt_code), 250, 1000, EMU_STOP_TIME, 3 },
+    /* The timer comes after pauses. */
+    { wait_code, sizeof(wait_code), 100000, EMU_CLOCK_NEVER, EMU_STOP_TRIPLE_FAULT, 10 },
+    { count_code, sizeof(count_code), 777, 10000, EMU_STOP_TIME, 12 },
+};
+
+START_TEST(pauses_move_nothing_not_even_a_halt_for_good)
+{
+    FixtureOutcome plain, paused;
+    unsigned n_pauses;
+
+    run_paused(paused_runs[_i].code, paused_runs[_i].len, 0, paused_runs[_i].limit_ns, &plain,
+               &n_pauses);
+    ck_assert_uint_eq(n_pauses, 0);
+    ck_assert_int_eq(plain.stop.reason, paused_runs[_i].reason);
+    run_paused(paused_runs[_i].code, paused_runs[_i].len, paused_runs[_i].every_ns,
+               paused_runs[_i].limit_ns, &paused, &n_pauses);
+    ck_assert_uint_eq(n_pauses, paused_runs[_i].n_pauses);
+
+    char *diff = fixture_outcome_diff(&plain, &paused);
+
+    ck_assert_msg(diff == NULL, "plain and paused: %s", diff);
+    fixture_outcome_clear(&plain);
+    fixture_outcome_clear(&paused);
+}
+END_TEST
+
+/* A limit is something to wait for. */
+START_TEST(halted_guest_waits_for_a_limit)
+{
+    Fixture *fixture = load(halt_code, sizeof(halt_code), EMU_CLOCK_VIRTUAL);
+
+    ck_assert_int_eq(emu_machine_run(fixture->machine, 1000).reason, EMU_STOP_TIME);
+    ck_assert_uint_eq(now(fixture), 1000);
+    ck_assert_int_eq(emu_machine_run(fixture->machine, EMU_CLOCK_NEVER).reason, EMU_STOP_HALTED);
+    ck_assert_uint_eq(now(fixture), 1000);
+    fixture_free(fixture);
+}
+END_TEST
+
+START_TEST(host_time_pauses_and_waits_for_no_pause)
+{
+    Fixture *fixture = load(halt_code, sizeof(halt_code), EMU_CLOCK_HOST);
+    uint64_t start = now(fixture);
+
+    ck_assert_int_eq(
+        emu_machine_run_until(fixture->machine, start + 20 * EMU_NS_PER_SECOND, EMU_CLOCK_NEVER)
+            .reason,
+        EMU_STOP_HALTED);
+    ck_assert_uint_lt(now(fixture), start + 10 * EMU_NS_PER_SECOND);
+    fixture_free(fixture);
+
+    fixture = load(count_code, sizeof(count_code), EMU_CLOCK_HOST);
+    start = now(fixture);
+    ck_assert_int_eq(
+        emu_machine_run_until(fixture->machine, start + LIMIT_NS, EMU_CLOCK_NEVER).reason,
+        EMU_STOP_PAUSE);
+    ck_assert_uint_ge(now(fixture), start + LIMIT_NS);
+    fixture_free(fixture);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uc-cuts");
@@ -177,6 +296,10 @@ int main(void)
     tcase_add_loop_test(cuts, cuts_move_nothing, 0, FIXTURE_N_MODES);
     tcase_add_test(cuts, interrupt_without_a_page_for_its_frame_is_not_lost);
     tcase_add_test(cuts, one_step_for_the_engine_is_not_many);
+    tcase_add_loop_test(cuts, pauses_move_nothing_not_even_a_halt_for_good, 0,
+                        G_N_ELEMENTS(paused_runs));
+    tcase_add_test(cuts, halted_guest_waits_for_a_limit);
+    tcase_add_test(cuts, host_time_pauses_and_waits_for_no_pause);
     suite_add_tcase(suite, cuts);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
