@@ -5,7 +5,7 @@
 #include <string.h>
 
 const ScreenGuest screen_guests[] = {
-    { "firmware", 0 },
+    { "firmware", 0 }, /* the first */
     /* As test-screens-qemu prints them when a picture is that of QEMU. */
     { "text-80", UINT64_C(0x551b701ad92f629d) },
     { "text-bright", UINT64_C(0x3abf78939862f6cc) },

@@ -12,7 +12,8 @@
 typedef struct ScreenGuest {
     const char *name; /* of an image */
     uint64_t hash;    /* screen_hash() of a picture that was compared with QEMU's, see
-                         test-screens-qemu.c; 0: firmware's text, not ours to keep */
+                         test-screens-qemu.c; 0, of the first alone: firmware's text, which
+                         differs with its version; test-screens.c compares it cell by cell */
 } ScreenGuest;
 
 extern const ScreenGuest screen_guests[];
