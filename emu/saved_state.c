@@ -320,6 +320,25 @@ static bool only_known_units(EmuMachine *machine, MemStateReader *reader, GError
     return true;
 }
 
+/* Said before anything else that differs for the same reason, as the number of timers does. */
+static bool has_all_units(const EmuMachine *machine, const MemStateReader *reader, GError **error)
+{
+    for (unsigned i = 0; i < machine->units->len; i++) {
+        const EmuUnit *mine = g_ptr_array_index(machine->units, i);
+
+        if ((mine->unit->put != NULL || mine->n_parts != 0) &&
+            !mem_state_reader_has(reader, mine->unit->name, mine->unit->instance)) {
+            g_set_error(error, EMU_ERROR, EMU_ERROR_STATE,
+                        "the saved state has no unit '%s' %u, which this machine has: it was saved "
+                        "by an older version, or of a machine built otherwise; go on with what "
+                        "saved it, or save anew with this",
+                        mine->unit->name, mine->unit->instance);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool get_all(EmuMachine *machine, MemStateReader *reader, Loaded *loaded, GError **error)
 {
     memset(loaded, 0, sizeof(*loaded));
@@ -327,7 +346,8 @@ static bool get_all(EmuMachine *machine, MemStateReader *reader, Loaded *loaded,
            mem_state_open_unit(reader, "cpu", 0, 1, error) != 0 &&
            get_fields(reader, &emu_cpu_state_desc, &loaded->cpu, error) &&
            emu_cpu_state_check(&machine->core, &loaded->cpu, error) &&
-           get_timers(machine, reader, loaded, error) && only_known_units(machine, reader, error) &&
+           has_all_units(machine, reader, error) && get_timers(machine, reader, loaded, error) &&
+           only_known_units(machine, reader, error) &&
            emu_units_get(machine->units, reader, &loaded->units, error) &&
            pgm_load_check(machine->pgm, reader, error);
 }

@@ -209,6 +209,37 @@ START_TEST(file_of_another_model_changes_nothing)
 }
 END_TEST
 
+static void never_fires(G_GNUC_UNUSED void *user)
+{
+}
+
+/* An older version's board, or another: with fewer timers too, which would say less. */
+START_TEST(file_without_a_unit_says_so_and_changes_nothing)
+{
+    Fixture *one = fixture_new_cpu(4, "qemu32");
+    Fixture *other = new_guest(0);
+    GError *error = NULL;
+
+    EmuTimer *timer = emu_timer_new(other->machine->clock, "newer", never_fires, NULL);
+
+    ck_assert(emu_save(one->machine, state_path, NULL, NULL));
+
+    EmuSnapshot *before = emu_snapshot_take(other->machine, NULL, true, NULL);
+    MemStateReader *reader = mem_state_reader_new(state_path, NULL);
+
+    ck_assert(!emu_restore(other->machine, reader, NULL, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "has no unit 'test' 0"));
+    ck_assert_ptr_nonnull(strstr(error->message, "older version"));
+    ck_assert_uint_eq(emu_snapshot_check(before, NULL), 0);
+    g_error_free(error);
+    mem_state_reader_free(reader);
+    emu_snapshot_drop(before);
+    emu_timer_free(timer);
+    fixture_free(one);
+    fixture_free(other);
+}
+END_TEST
+
 START_TEST(options_come_back)
 {
     static const char *const options[] = { "memory=4M", "cpu=qemu32", NULL };
@@ -350,6 +381,7 @@ int main(void)
     tcase_add_checked_fixture(file, setup, teardown);
     tcase_add_loop_test(file, guest_from_a_file_goes_on_as_it_would_have, 0, G_N_ELEMENTS(guests));
     tcase_add_test(file, file_of_another_model_changes_nothing);
+    tcase_add_test(file, file_without_a_unit_says_so_and_changes_nothing);
     tcase_add_test(file, options_come_back);
     tcase_add_test(file, guest_time_is_in_the_file_and_too_many_options_are_not_read);
     tcase_add_test(file, restore_tells_how_far_it_is);
