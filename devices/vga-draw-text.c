@@ -5,6 +5,10 @@
  * A cell is four bytes of memory: character, attribute, a byte of the font, nothing. The font's
  * bytes of a character are the next 32 in plane 2.
  *
+ * The cursor is always shown, so that a picture does not depend on when it is taken. On a VGA, and
+ * in QEMU's picture by the host's time, it blinks: half of QEMU's screendumps have the plain cell
+ * there (of attribute 7F, say: a8a8a8 on the cursor's lines where we have ffffff).
+ *
  * Source: see vga-draw.h.
  */
 #include "devices/vga-draw.h"

@@ -14,6 +14,7 @@ const ScreenGuest screen_guests[] = {
     { "text-fonts", UINT64_C(0x761ec9824892c610) },
     { "text-fonts-high", UINT64_C(0x579ba3a245f444ee) },
     { "text-40", UINT64_C(0x2040d9fd95e6e1c3) },
+    { "text-mono", UINT64_C(0x34fba27ab36c1d3f) },
     { "text-split", UINT64_C(0xfba98cc6462acc53) },
     { "text-panned", UINT64_C(0xc8694c51029e1931) },
     { "planes-640", UINT64_C(0xf92a92645975fd05) },

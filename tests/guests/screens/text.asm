@@ -1,11 +1,14 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; Text modes. MODE: of INT 10h; BRIGHT: bit 7 of attributes is a colour and all are shown, else the first 128; CURSOR: on or
-; off; FONTS: the second half of attributes shows another font; SPLIT: the lower part begins at address 0; PANNED: start
-; address and panning.
+; Text modes. MODE: of INT 10h; SEGMENT: where its text lies; BRIGHT: bit 7 of attributes is a colour and all are shown,
+; else the first 128; CURSOR: on or off; FONTS: the second half of attributes shows another font; SPLIT: the lower part
+; begins at address 0; PANNED: start address and panning.
 %include "screen.inc"
 
 %ifndef MODE
 %define MODE 3
+%endif
+%ifndef SEGMENT
+%define SEGMENT 0xb800
 %endif
 
 draw:
@@ -34,7 +37,7 @@ draw:
     int 0x10
 %endif
     ; Character and attribute count up, the attribute from another start in each row of 80.
-    mov ax, 0xb800
+    mov ax, SEGMENT
     mov es, ax
     xor di, di
     xor ax, ax
