@@ -41,7 +41,7 @@ cp "$tmp/hello.rom" "$tmp/sum.rom"
 printf 'x' | dd of="$tmp/sum.rom" bs=1 seek=100 conv=notrunc status=none
 ends 2 '*sum.rom*add up to*' --option-rom "$tmp/sum.rom"
 head -c 511 "$tmp/hello.rom" >"$tmp/short.rom"
-ends 2 '*short.rom*511 bytes*512*' --option-rom "$tmp/short.rom"
+ends 2 '*short.rom*512 bytes*511*' --option-rom "$tmp/short.rom"
 tail -c +2 "$tmp/hello.rom" >"$tmp/shifted.rom"
 ends 2 '*shifted.rom*55 AA*' --option-rom "$tmp/shifted.rom"
 ends 2 '*hello.rom: no PCI data structure (PCIR)*' --nic e1000 --nic-rom "$tmp/hello.rom"
