@@ -237,7 +237,9 @@ static MemStatus window_write(void *user, uint64_t offset, unsigned size, uint64
 
 PgmMmio *vga_window_new(DevVga *vga, GError **error)
 {
-    static const PgmMmioOps ops = { .read = window_read, .write = window_write, .max_size = 1 };
+    static const PgmMmioOps ops = {
+        .read = window_read, .write = window_write, .max_size = 1, .inert = true
+    };
 
     return pgm_mmio_new(vga->pgm, VGA_WINDOW_LEN, &ops, vga, "vga", "VGA window", error);
 }

@@ -255,8 +255,10 @@ static bool answer(UcCore *core, const PgmFill *fill, GVirt va, MemAccess access
             /* The engine does not see what a caught store changes in the running block. */
             return refuse(core, UC_EXIT_STEP_AGAIN, va);
         }
-        /* An access that runs code of ours needs the exact instruction: none may be cached. */
-        core->flush_after_catch |= fill->kind == PGM_FILL_CATCH;
+        /* An access that runs code of ours needs the exact instruction: none may be cached, unless
+         * that code says it does not matter. A trace tells the instruction of each. */
+        core->flush_after_catch |=
+            fill->kind == PGM_FILL_CATCH && (!fill->inert || core->trace_mmio != NULL);
         entry->paddr = UC_CORE_ALIAS + fill->gpa;
         break;
     }

@@ -74,6 +74,12 @@ static unsigned caught_by_watch(const Pgm *pgm, GPhys gpa)
            (pgm_watch_covers_page(pgm, gpa, MEM_ACCESS_WRITE) ? MEM_ACCESS_WRITE : 0u);
 }
 
+/* Nobody who sees accesses to the page cares where they come from. */
+static bool is_inert(const PgmPlace *place, const PgmView *view, unsigned by_watch)
+{
+    return !view->has_memory && by_watch == 0 && pgm_mmio_of(place->range)->ops.inert;
+}
+
 static void answer_catch(Pgm *pgm, unsigned by_page, unsigned by_watch, MemAccess access,
                          PgmFill *fill)
 {
@@ -206,6 +212,7 @@ void pgm_cpu_fill(PgmCpu *cpu, GPhys gpa, MemAccess access, PgmFill *ret_fill)
     if (((by_page | by_watch) & access) != 0 || fetch_caught) {
         pgm_page_mark_seen(place.range, place.index);
         answer_catch(pgm, by_page, by_watch, fetch_caught ? MEM_ACCESS_READ : access, ret_fill);
+        ret_fill->inert = is_inert(&place, &view, by_watch);
         return;
     }
     if (access == MEM_ACCESS_WRITE && prepare_store(&place) != MEM_OK) {

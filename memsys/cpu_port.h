@@ -43,6 +43,7 @@ typedef struct PgmFill {
     bool flush;   /* the host page just became executed: drop all entries first, some may lack X */
     bool watched; /* caught only because of a watch: the CPU should be able to name the instruction
                    */
+    bool inert;   /* caught for a device that does not care which instruction it is (PgmMmioOps) */
     bool exec_watched; /* a watch wants to hear of execution on this page */
 } PgmFill;
 

@@ -26,6 +26,10 @@ typedef struct PgmMmioOps {
     uint8_t max_size; /* 0 is 8 */
     bool unaligned;   /* takes accesses that are not aligned to their size; else they are split */
     bool big_endian;  /* the device's registers are big-endian */
+    /* The callbacks neither ask for the time nor drive lines, set timers or stop the machine: it
+     * makes no difference to them at which instruction they are called. A CPU then need not find
+     * out, which costs it more than the access. */
+    bool inert;
 } PgmMmioOps;
 
 /**

@@ -100,6 +100,38 @@ START_TEST(nowhere_is_unassigned)
 }
 END_TEST
 
+static void ignore_watch(Pgm *p, const PgmWatchHit *hit, void *user)
+{
+    (void)p;
+    (void)hit;
+    (void)user;
+}
+
+START_TEST(inert_devices_need_no_instruction_but_watches_do)
+{
+    const PgmMmioOps ops = { .inert = true };
+    PgmMmio *inert = pgm_mmio_new(pgm, 2 * PAGE, &ops, NULL, "vga", "window", NULL);
+    PgmMmio *other = pgm_mmio_new(pgm, PAGE, &(PgmMmioOps) { 0 }, NULL, "vga", "bar", NULL);
+
+    ck_assert_int_eq(pgm_mmio_map(inert, ABOVE, NULL), MEM_OK);
+    ck_assert_int_eq(pgm_mmio_map(other, ABOVE + 2 * PAGE, NULL), MEM_OK);
+    for (unsigned access = R; access <= W; access *= 2) {
+        PgmFill f = fill(ABOVE, (MemAccess)access);
+
+        ck_assert_int_eq(f.kind, PGM_FILL_CATCH);
+        ck_assert(f.inert);
+        ck_assert(!fill(ABOVE + 2 * PAGE, (MemAccess)access).inert);
+        ck_assert(!fill(P, (MemAccess)access).inert);
+    }
+    PgmWatch *watch = pgm_watch_new(pgm, ABOVE + 8, 4, W, false, ignore_watch, NULL, NULL);
+
+    ck_assert(!fill(ABOVE, R).inert);
+    ck_assert(fill(ABOVE + PAGE, W).inert);
+    pgm_watch_free(watch);
+    ck_assert(fill(ABOVE, W).inert);
+}
+END_TEST
+
 START_TEST(executed_is_a_matter_of_the_host_page)
 {
     put(P, ALLOC);
@@ -420,6 +452,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, pgm_setup, pgm_teardown);
     tcase_add_loop_test(tcase, fill_answers_by_state, 0, G_N_ELEMENTS(fills));
     tcase_add_test(tcase, nowhere_is_unassigned);
+    tcase_add_test(tcase, inert_devices_need_no_instruction_but_watches_do);
     tcase_add_test(tcase, executed_is_a_matter_of_the_host_page);
     tcase_add_test(tcase, one_page_can_be_forgotten);
     tcase_add_test(tcase, fetch_from_a_zero_page_then_store);
