@@ -160,7 +160,7 @@ for name in index.txt 000001.png 000002.png 999999.png 1000000.png; do
     refuse "--screen-every*with-$name*pictures of another run ($name)*" --screen-every 1 "with-$name"
 done
 mkdir others
-: >others/00001.png >others/a.png >others/000001.png.txt
+touch others/00001.png others/a.png others/000001.png.txt
 ends 0 'stopped: *' --screen-every 1 others
 check "files of other kinds stay" test "$(find others -type f -printf '%f\n' | LC_ALL=C sort | tr '\n' ' ')" = '000001.png 000001.png.txt 00001.png a.png index.txt '
 refuse '--screen-every: cannot write *missing/shots*No such file*' --screen-every 1 missing/shots
