@@ -234,6 +234,7 @@ static bool apply_file(FeRunOptions *options, const char *path, const GPtrArray 
     bool good = fe_options_apply(settings, options, error);
 
     g_clear_pointer(&options->folder, g_free);
+    options->file_settings = g_steal_pointer(&settings);
     options->n_typed_in_file = options->typed->len;
     options->n_loads_in_file = options->loads->len;
     if (good && options->asked != FE_ASKED_RUN) {
@@ -251,7 +252,7 @@ static bool check_now(const FeRunOptions *options, GError **error)
         (options->restore != NULL || fe_run_options_check(options, error))) {
         return true;
     }
-    if (options->machine_file != NULL) {
+    if (!fe_run_options_blame(options, error) && options->machine_file != NULL) {
         g_prefix_error(error, "%s: ", options->machine_file);
     }
     return false;
@@ -297,6 +298,7 @@ void fe_run_options_free(FeRunOptions *options)
     g_ptr_array_unref(options->memory_pictures);
     g_ptr_array_unref(options->memory_films);
     g_free(options->machine_file);
+    g_clear_pointer(&options->file_settings, g_ptr_array_unref);
     g_free(options->folder);
     g_free(options->serial.path);
     g_free(options->debugcon.path);

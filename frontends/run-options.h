@@ -120,6 +120,7 @@ typedef struct FeRunOptions {
     GPtrArray *memory_pictures; /* of char *: files, .png or .json */
     GPtrArray *memory_films;    /* likewise, as given: see fe_film_parse() */
     char *machine_file;         /* --machine FILE.ini; NULL: none */
+    GPtrArray *file_settings;   /* of FeSetting: what of it is in effect; NULL: no file */
     char *folder; /* while a machine file's settings are set: where its file names begin */
     unsigned n_typed_in_file; /* of @typed, those of the machine file */
     unsigned n_loads_in_file; /* of @loads, likewise */
@@ -176,6 +177,10 @@ bool fe_film_parse(const char *text, FeFilm *ret_film, GError **error);
 
 /* The same of --screen-record: FILE.png alone. */
 bool fe_record_parse(const char *text, FeFilm *ret_film, GError **error);
+
+/* In front of an error that begins with an option ("--drive: ..."), if a machine file gave it: the
+ * file, the group and the key. Returns: whether one did */
+bool fe_run_options_blame(const FeRunOptions *options, GError **error);
 
 /* The options' table as text. */
 void fe_run_options_print_help(GString *text);

@@ -272,6 +272,9 @@ int fe_run(char *const *argv)
     int status = FE_STATUS_USAGE;
 
     if (!set_up(&run, argv, &error)) {
+        if (run.options != NULL) {
+            fe_run_options_blame(run.options, &error);
+        }
         fe_say("%s", error->message);
     } else if (run.options->asked != FE_ASKED_RUN) {
         status = answer(run.options);

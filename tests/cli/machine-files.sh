@@ -106,11 +106,11 @@ rm "$tmp/rom"
 ends 6 'stopped: *' --restore "$tmp/s" --max-time 9 --dump "$tmp/rom@D0000000+0x1388"
 same "$tmp/data" "$tmp/rom"
 sed 's/300000/400000/' "$tmp/roms.ini" >"$tmp/moved.ini"
-ends 2 "--load: '*data' is at another address in the state*" --machine "$tmp/moved.ini" --restore "$tmp/s"
+ends 2 "$tmp/moved.ini: \[load *\]: --load: '*data' is at another address in the state*" --machine "$tmp/moved.ini" --restore "$tmp/s"
 sed 's/D0000000/D0100000/' "$tmp/roms.ini" >"$tmp/moved.ini"
-ends 2 "--rom: '*data' is at another address*" --machine "$tmp/moved.ini" --restore "$tmp/s"
+ends 2 "$tmp/moved.ini: \[rom *\]: --rom: '*data' is at another address*" --machine "$tmp/moved.ini" --restore "$tmp/s"
 bytes 01 | dd of="$tmp/data" conv=notrunc status=none bs=1 seek=10
-ends 2 "--rom: '*data' (SHA-256*" --machine "$tmp/roms.ini" --restore "$tmp/s"
+ends 2 "$tmp/roms.ini: \[rom *\]: --rom: '*data' (SHA-256*" --machine "$tmp/roms.ini" --restore "$tmp/s"
 
 # --- cards in a state
 ends 0 'stopped: time:0.001 reached' --vga std --nic e1000 --until time:0.001 --save "$tmp/cards"
@@ -134,6 +134,24 @@ same "$tmp/roms.ini" "$tmp/kept.ini"
 # --- errors name file, group and key
 printf '[run]\ntimeout=soon\n' >"$tmp/bad.ini"
 ends 2 "$tmp/bad.ini: \[run\] timeout: 'soon' is no time*" --machine "$tmp/bad.ini"
+# What is found only when the value is used.
+while IFS='|' read -r text want; do
+    printf '%b' "$text" >"$tmp/bad.ini"
+    ends 2 "$tmp/bad.ini: $want" --machine "$tmp/bad.ini"
+done <<'END'
+[drive 1]\nfile=none.img\n|\[drive 1\] file: --drive: *none.img*
+[machine]\nbios=none.bin\n|\[machine\] bios: --bios: *none.bin*
+[device a]\ntype=vga\nmodel=std\nrom=none.rom\n|\[device a\] rom: --vga-rom: *none.rom*
+[rom a]\nfile=bad.ini\naddress=firmware\n|\[rom a\]: --option-rom: *bad.ini*
+[load a]\nfile=data\naddress=FFFFFFFFFFFFF\n|\[load a\]: --load: *data*
+[run]\nscreen=none/x.png\n|\[run\] screen: --screen: *none/x.png*
+[run]\nuntil.1=x\nuntil.2=sym:foo\n|\[run\] until.2: --until*sym:foo*
+[run]\ninfo=foo\n|\[run\] info: --info: *foo*
+[machine]\nappend=x\n|\[machine\] append: --append needs *
+[device x]\ntype=vga\nmodel=none\n[run]\nscreen=a.png\n|--screen: *--vga none*
+END
+printf '[drive 1]\nfile=disk.img\n' >"$tmp/bad.ini"
+ends 2 "--drive: *none.img*" --machine "$tmp/bad.ini" --drive "$tmp/none.img"
 ends 2 "--machine: *$tmp/none.ini*" --machine "$tmp/none.ini"
 ends 2 "--machine: *$tmp*" --machine "$tmp/"
 : >"$tmp/empty.ini"
