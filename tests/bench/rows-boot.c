@@ -2,7 +2,7 @@
 /*
  * A whole boot: the distribution's SeaBIOS up to "Booting from Hard Disk", in this process, the
  * board's construction included. The comparison with QEMU takes whole processes:
- * tests/bench/boot-vs-qemu.sh.
+ * tests/bench/runs-vs-qemu.sh.
  */
 #include "bench.h"
 
