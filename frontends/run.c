@@ -193,6 +193,19 @@ static void end_console_line(const FeRun *run)
     }
 }
 
+/* What was asked for and cannot come to anything. */
+static void warn(const FeRunOptions *options)
+{
+    bool has_roms = options->nic != NULL || options->option_roms->len > 0;
+
+    if (options->kernel != NULL && !options->quiet &&
+        (has_roms || fe_run_options_has_vga(options))) {
+        fe_say("--kernel starts without the firmware: %s",
+               has_roms ? "no option ROM and no video BIOS runs"
+                        : "no video BIOS runs, the screen is off until the kernel sets a mode");
+    }
+}
+
 static int perform(FeRun *run)
 {
     g_autoptr(GPtrArray) ticks = g_ptr_array_new();
@@ -202,6 +215,7 @@ static int perform(FeRun *run)
     FeOutcome outcome = { 0 };
     int64_t start_us = g_get_monotonic_time();
 
+    warn(run->options);
     fe_screen_shots_add_ticks(run->screen, ticks);
     fe_memory_files_add_ticks(run->memory, ticks);
     fe_signals_start(run->guest->machine, run->options->timeout_ns);
