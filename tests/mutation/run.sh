@@ -21,7 +21,7 @@ readonly HERE ROOT
 readonly ENOUGH=90
 
 # What belongs together, and the tests that must notice, the likeliest and quickest first.
-readonly GROUPS_OF_FILES=(pages tlb access overlays snapshot sharing loader state walker)
+readonly GROUPS_OF_FILES=(pages tlb access overlays snapshot sharing loader state walker vga)
 declare -A FILES=(
     [pages]='memsys/page-state.c memsys/page-internal.h'
     [tlb]='memsys/tlb.c memsys/tlb-access.h'
@@ -34,6 +34,8 @@ declare -A FILES=(
     [loader]='emu/loader.c emu/loader-elf.c emu/loader-linux.c'
     [state]='memsys/saved-load.c memsys/saved-maps.c memsys/saved-apply.c memsys/state-check.c'
     [walker]='emu/x86/paging.c'
+    [vga]='devices/vga.c devices/vga-ports.c devices/vga-retrace.c devices/vga-vbe.c devices/vga-window.c
+        devices/vga-layout.c devices/vga-draw-graphics.c devices/vga-draw-text.c devices/screen.c'
 )
 declare -A TESTS=(
     [pages]='unit/page-state model/page-events-model unit/handler unit/tlb unit/mmio2 unit/balloon unit/rom
@@ -54,6 +56,7 @@ declare -A TESTS=(
     [state]='unit/saved-state unit/saved-hostile unit/saved-state-more unit/state-file unit/balloon
         unit/snapshot-model model/memsys-model'
     [walker]='model/paging-naive unit/paging'
+    [vga]='unit/vga unit/vga-window unit/vga-vbe unit/vga-layout unit/screen model/vga-model'
 )
 
 count=25 seed=1 jobs=2 only_list='' groups='' files=''
