@@ -29,4 +29,4 @@ grep -qE "(^|[^0-9])$OPERATIONS (operations|events)" "$OUT/gcc/meson-logs/testlo
     die "no model test says that it ran $OPERATIONS operations"
 
 # Each of its operations is a batch with a picture.
-QUIRE_ITERATIONS=$((OPERATIONS / 20)) run_meson_tests gcc --suite model --timeout-multiplier 60 vga-model
+QUIRE_ITERATIONS=$((OPERATIONS / 200)) run_meson_tests gcc --suite model --timeout-multiplier 60 vga-model

@@ -169,7 +169,7 @@ START_TEST(memtest_shows_its_progress)
     pc.until = "picture shown\n";
     ck_assert_int_eq(firmware_pc_run(&pc, 20).reason, EMU_STOP_REQUEST);
     ck_assert_msg(emu_load_linux(pc.machine, &boot, &error), "%s", error ? error->message : "");
-    firmware_pc_run(&pc, 12);
+    firmware_pc_run(&pc, 6);
     ck_assert(dev_screen_print_text(dev_pc_screen(pc.board), text));
     for (unsigned i = 0; i < G_N_ELEMENTS(shown); i++) {
         ck_assert_msg(strstr(text->str, shown[i]) != NULL, "no \"%s\":\n%s", shown[i], text->str);
