@@ -9,9 +9,9 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 export CK_TIMEOUT_MULTIPLIER=50
 make_gcc_build
 
-# Those that take valgrind minutes each: whole files bit by bit, random trees, large images.
+# Those that take valgrind minutes each: whole files or planes bit by bit, random trees, large images.
 SLOW='deliver|escalate|paging|gmm-verify|saved-state|snapshot-stock|state-file|saved-hostile'
-SLOW+='|snapshot-model|gmm-model|machines-threads|disk|loader|loader-linux|ide|pc'
+SLOW+='|snapshot-model|gmm-model|machines-threads|disk|loader|loader-linux|ide|pc|vga|vga-vbe|vga-window'
 mapfile -t tests < <(meson test -C "$OUT/gcc" --list --suite memsys --suite machine --no-suite model |
     sed -n 's,^quire:[^/]* / ,,p' | grep -vxE "$SLOW")
 [ "${#tests[@]}" -ge 55 ] || die "only ${#tests[@]} tests are left for valgrind"

@@ -4,7 +4,7 @@
 # run.sh short|long [MINUTES] [TARGET...]: the fuzz targets under libFuzzer, with AddressSanitizer and
 # UndefinedBehaviorSanitizer, two at a time.
 #
-#   short   each runs 20 s without a finding, then finds its planted bug (-Dplanted_bugs=true) from
+#   short   each runs 15 s without a finding, then finds its planted bug (-Dplanted_bugs=true) from
 #           its seeds within 20 s of processor time; then two targets run under AFL++, where elf
 #           must find it too
 #   long    each runs MINUTES (default 60) without a finding and covers at least 80 % of the lines of
@@ -15,7 +15,7 @@
 # shellcheck source-path=SCRIPTDIR/../ci
 source "$(dirname -- "${BASH_SOURCE[0]}")/../ci/lib.sh"
 
-readonly SHORT_SECONDS=20 PLANTED_SECONDS=20 AFL_SECONDS=20 WANTED_PERCENT=80 AFL_TARGETS=(elf fw-cfg) AFL_FINDS=elf
+readonly SHORT_SECONDS=15 PLANTED_SECONDS=20 AFL_SECONDS=20 WANTED_PERCENT=80 AFL_TARGETS=(elf fw-cfg) AFL_FINDS=elf
 readonly WORK=$OUT/fuzz
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
