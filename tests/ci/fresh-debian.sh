@@ -75,6 +75,7 @@ call() {
     in_system timeout 900 /quire/bootstrap "$COMMAND" >"$place/stdout.txt" 2>"$place/stderr.txt" ||
         status=$?
     cat "$place/stderr.txt" >&2
+    [ $status -eq 0 ] || tail -n 200 "$place/stdout.txt" >&2
     [ $status -eq 0 ] || die "$suite: $1 call: ./bootstrap $COMMAND ended with status $status"
     if [ "$COMMAND" = run ]; then
         grep -aq 'Booting from Hard Disk' "$place/stdout.txt" ||
