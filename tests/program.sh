@@ -6,7 +6,8 @@ set -u
 quire=$(realpath -- "$1") || exit 1
 [ -x "$quire" ] || { echo "no program $quire"; exit 1; }
 tmp=$(mktemp -d) || exit 1
-trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
+# Not by a subshell that a signal ends.
+trap '[ "$BASHPID" != $$ ] || { chmod -R u+w "$tmp"; rm -rf "$tmp"; }' EXIT
 n=0
 n_failed=0
 input=/dev/null
