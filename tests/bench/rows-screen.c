@@ -139,39 +139,19 @@ static double updates_of_all(void *user)
     return updates(user, true);
 }
 
+#define SCREEN_ROW(row_name, our_text, ratio, which)                                             \
+    {                                                                                            \
+        .name = row_name, .ours = our_text, .theirs = "drawing all of it", .unit = "us",         \
+        .target = BENCH_RATIO_AT_LEAST, .at = ratio, .variant = which, .setup = screen_setup,    \
+        .run_ours = updates_of_little, .run_theirs = updates_of_all, .teardown = screen_teardown \
+    }
+
 const BenchRow bench_screen_rows[] = {
-    { .name = "redraw-page",
-      .ours = "updating a picture of 1024x768, 32 bits, after a write to one page",
-      .theirs = "drawing all of it",
-      .unit = "us",
-      .target = BENCH_RATIO_AT_LEAST,
-      .at = 50,
-      .variant = ONE_PIXEL,
-      .setup = screen_setup,
-      .run_ours = updates_of_little,
-      .run_theirs = updates_of_all,
-      .teardown = screen_teardown },
-    { .name = "redraw-nothing",
-      .ours = "updating a picture of 1024x768, 32 bits, when nothing was written",
-      .theirs = "drawing all of it",
-      .unit = "us",
-      .target = BENCH_RATIO_AT_LEAST,
-      .at = 200,
-      .variant = NOTHING,
-      .setup = screen_setup,
-      .run_ours = updates_of_little,
-      .run_theirs = updates_of_all,
-      .teardown = screen_teardown },
-    { .name = "redraw-text",
-      .ours = "updating a picture of 80x25 characters after a write to one of them",
-      .theirs = "drawing all of it",
-      .unit = "us",
-      .target = BENCH_RATIO_AT_LEAST,
-      .at = 20,
-      .variant = ONE_CELL,
-      .setup = screen_setup,
-      .run_ours = updates_of_little,
-      .run_theirs = updates_of_all,
-      .teardown = screen_teardown },
+    SCREEN_ROW("redraw-page", "updating a picture of 1024x768, 32 bits, after a write to one page",
+               50, ONE_PIXEL),
+    SCREEN_ROW("redraw-nothing",
+               "updating a picture of 1024x768, 32 bits, when nothing was written", 200, NOTHING),
+    SCREEN_ROW("redraw-text", "updating a picture of 80x25 characters after a write to one of them",
+               20, ONE_CELL),
     { .name = NULL },
 };
